@@ -1,0 +1,119 @@
+"""Names, labels and help texts of everything the collector exposes, written down once.
+
+Rules and dashboards import from here, so that a renamed metric cannot leave a dead panel behind.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+API_LABELS: Final = ("api_name", "environment")
+"""Labels that identify one API; every per-API series carries both."""
+
+
+class Metric(NamedTuple):
+    """One exposed metric: its full name, type, help text and the labels beyond the standing ones."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+    per_api: bool = True
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """All label names: `api_name` where it applies, `environment` always, then the metric's own."""
+        standing = API_LABELS if self.per_api else ("environment",)
+        return standing + self.labels
+
+
+REQUEST_STATUSES: Final = ("success", "error")
+ERROR_REASONS: Final = ("timeout", "dns", "connect", "tls", "http_4xx", "rate_limited", "http_5xx", "body")
+PHASES: Final = ("dns", "connect", "processing", "transfer")
+RESPONSE_TIME_BUCKETS: Final = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds in seconds; dense where people set response-time objectives."""
+
+REQUESTS: Final = Metric(
+    "rapidapi_api_requests_total", "counter", "Finished requests to the API, by outcome.", ("status",)
+)
+RESPONSE_TIME: Final = Metric(
+    "rapidapi_api_response_time_seconds",
+    "histogram",
+    "Time from the start of a request to the last byte of its answer; a timeout counts with the time waited, "
+    "a request that never got a connection does not count.",
+)
+ERRORS: Final = Metric(
+    "rapidapi_api_errors_total", "counter", "Failed requests to the API, by reason.", ("reason",)
+)
+QUOTA_REMAINING: Final = Metric(
+    "rapidapi_api_quota_remaining", "gauge", "Requests left in the quota window, as the API last said.", ("quota",)
+)
+QUOTA_LIMIT: Final = Metric(
+    "rapidapi_api_quota_limit", "gauge", "Requests allowed per quota window, as the API last said.", ("quota",)
+)
+QUOTA_RESET: Final = Metric(
+    "rapidapi_api_quota_reset_timestamp_seconds",
+    "gauge",
+    "Time at which the quota window ends, as the API last said.",
+    ("quota",),
+)
+PHASE_SECONDS: Final = Metric(
+    "rapidapi_api_request_phase_seconds_total",
+    "counter",
+    "Time spent in each phase of the requests; connect includes TLS.",
+    ("phase",),
+)
+CERTIFICATE_EXPIRY: Final = Metric(
+    "rapidapi_api_certificate_expiry_timestamp_seconds", "gauge", "Time at which the API's certificate expires."
+)
+LAST_PROBE: Final = Metric(
+    "rapidapi_api_last_probe_timestamp_seconds", "gauge", "Time at which the last probe of the API ended."
+)
+PROBE_INTERVAL: Final = Metric(
+    "rapidapi_api_probe_interval_seconds", "gauge", "Time between two probes of the API, as configured."
+)
+UPTIME: Final = Metric(
+    "rapidapi_system_uptime_seconds", "gauge", "Time since the collector started.", per_api=False
+)
+MEMORY: Final = Metric(
+    "rapidapi_system_memory_bytes", "gauge", "Resident memory of the collector.", per_api=False
+)
+CPU: Final = Metric(
+    "rapidapi_system_cpu_percent",
+    "gauge",
+    "CPU the collector used since the scrape before, in percent of one core.",
+    per_api=False,
+)
+RELOAD_SUCCESS: Final = Metric(
+    "rapidapi_collector_config_reload_success",
+    "gauge",
+    "1 if the last attempt to load the configuration succeeded, else 0.",
+    per_api=False,
+)
+RELOAD_TIMESTAMP: Final = Metric(
+    "rapidapi_collector_config_reload_timestamp_seconds",
+    "gauge",
+    "Time of the last successful load of the configuration.",
+    per_api=False,
+)
+
+METRICS: Final = (
+    REQUESTS,
+    RESPONSE_TIME,
+    ERRORS,
+    QUOTA_REMAINING,
+    QUOTA_LIMIT,
+    QUOTA_RESET,
+    PHASE_SECONDS,
+    CERTIFICATE_EXPIRY,
+    LAST_PROBE,
+    PROBE_INTERVAL,
+    UPTIME,
+    MEMORY,
+    CPU,
+    RELOAD_SUCCESS,
+    RELOAD_TIMESTAMP,
+)
+
+DEFAULT_PORT: Final = 9101
+JOB: Final = "rapidapi-collector"
