@@ -46,10 +46,16 @@ ERRORS: Final = Metric(
     "rapidapi_api_errors_total", "counter", "Failed requests to the API, by reason.", ("reason",)
 )
 QUOTA_REMAINING: Final = Metric(
-    "rapidapi_api_quota_remaining", "gauge", "Requests left in the quota window, as the API last said.", ("quota",)
+    "rapidapi_api_quota_remaining",
+    "gauge",
+    "Requests left in the quota window, as the API last said.",
+    ("quota",),
 )
 QUOTA_LIMIT: Final = Metric(
-    "rapidapi_api_quota_limit", "gauge", "Requests allowed per quota window, as the API last said.", ("quota",)
+    "rapidapi_api_quota_limit",
+    "gauge",
+    "Requests allowed per quota window, as the API last said.",
+    ("quota",),
 )
 QUOTA_RESET: Final = Metric(
     "rapidapi_api_quota_reset_timestamp_seconds",
@@ -64,7 +70,9 @@ PHASE_SECONDS: Final = Metric(
     ("phase",),
 )
 CERTIFICATE_EXPIRY: Final = Metric(
-    "rapidapi_api_certificate_expiry_timestamp_seconds", "gauge", "Time at which the API's certificate expires."
+    "rapidapi_api_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "Time at which the API's certificate expires.",
 )
 LAST_PROBE: Final = Metric(
     "rapidapi_api_last_probe_timestamp_seconds", "gauge", "Time at which the last probe of the API ended."

@@ -53,7 +53,10 @@ SEVERITIES: Final = ("low", "medium", "high")
 THRESHOLD_SEVERITIES: Final = ("warning", "critical")
 BOUNDS: Final = ("lower", "upper")
 MODEL_NAMES: Final = ("anomaly_detector", "performance_predictor", "pattern_clusterer")
-MISSION_ALIASES: Final = {"ml_anomaly": "rapidapi_ml_anomaly_score", "performance_trend": "rapidapi_ml_performance_trend"}
+MISSION_ALIASES: Final = {
+    "ml_anomaly": "rapidapi_ml_anomaly_score",
+    "performance_trend": "rapidapi_ml_performance_trend",
+}
 
 # ------------------------------------------------------------------ what the sidecar exposes
 
@@ -63,7 +66,9 @@ ANOMALY_SCORE: Final = Metric(
     "How unusual the API is now, 0 to 1, higher is worse: 1 / (1 + E / 0.583), E being the expected number of such "
     "peaks per API and week on its own past.",
 )
-ANOMALY: Final = Metric("rapidapi_ml_anomaly", "gauge", "1 while an anomaly episode of the API is open, else 0.")
+ANOMALY: Final = Metric(
+    "rapidapi_ml_anomaly", "gauge", "1 while an anomaly episode of the API is open, else 0."
+)
 CONTRIBUTION: Final = Metric(
     "rapidapi_ml_anomaly_contribution_ratio",
     "gauge",
@@ -120,7 +125,10 @@ THRESHOLD_ALERTS: Final = Metric(
     ("feature", "severity"),
 )
 THRESHOLD_CHANGES: Final = Metric(
-    "rapidapi_ml_threshold_changes_total", "counter", "Changes of the feature's learnt thresholds.", ("feature",)
+    "rapidapi_ml_threshold_changes_total",
+    "counter",
+    "Changes of the feature's learnt thresholds.",
+    ("feature",),
 )
 TREND: Final = Metric(
     "rapidapi_ml_performance_trend",
@@ -187,17 +195,21 @@ BUDGET_USED: Final = Metric(
     per_api=False,
 )
 LAST_SCORE: Final = Metric(
-    "rapidapi_ml_last_score_timestamp_seconds", "gauge", "Time that the last successful scoring judged.", per_api=False
+    "rapidapi_ml_last_score_timestamp_seconds",
+    "gauge",
+    "Time that the last successful scoring judged.",
+    per_api=False,
 )
 CYCLE_DURATION: Final = Metric(
     "rapidapi_ml_cycle_duration_seconds", "gauge", "Duration of the last scoring cycle.", per_api=False
 )
 QUERY_DURATION: Final = Metric(
-    "rapidapi_ml_query_duration_seconds", "gauge", "Duration of the last cycle's queries to Prometheus.", per_api=False
+    "rapidapi_ml_query_duration_seconds",
+    "gauge",
+    "Duration of the last cycle's queries to Prometheus.",
+    per_api=False,
 )
-QUERIES: Final = Metric(
-    "rapidapi_ml_queries_total", "counter", "Queries sent to Prometheus.", per_api=False
-)
+QUERIES: Final = Metric("rapidapi_ml_queries_total", "counter", "Queries sent to Prometheus.", per_api=False)
 QUERY_FAILURES: Final = Metric(
     "rapidapi_ml_query_failures_total", "counter", "Queries to Prometheus that failed.", per_api=False
 )
@@ -206,11 +218,15 @@ TRAININGS: Final = Metric(
 )
 APIS: Final = Metric("rapidapi_ml_apis", "gauge", "APIs scored in the last cycle.", per_api=False)
 EXPORTED_SERIES: Final = Metric(
-    "rapidapi_ml_exported_series", "gauge", "Series in the present exposition, the process's own ones apart.",
+    "rapidapi_ml_exported_series",
+    "gauge",
+    "Series in the present exposition, the process's own ones apart.",
     per_api=False,
 )
 SERIES_DROPPED: Final = Metric(
-    "rapidapi_ml_series_dropped_total", "counter", "Series left out because of the cap on exported series.",
+    "rapidapi_ml_series_dropped_total",
+    "counter",
+    "Series left out because of the cap on exported series.",
     per_api=False,
 )
 SAMPLES_REJECTED: Final = Metric(
