@@ -62,4 +62,4 @@ class LocalTime:
         }
         if not zones:
             return np.empty((len(times), 0))
-        return times[:, None] + np.stack([columns[zone] for zone in zones], axis=1)
+        return np.asarray(times[:, None] + np.stack([columns[zone] for zone in zones], axis=1))
