@@ -1,0 +1,72 @@
+# Every target sets itself up; nothing outside this folder is touched.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := collector ml_sidecar dashboards alert_rules demo benchmarks tests
+QUALITY_DATA ?= ../shared/bench/dev
+PYTEST_ARGS ?= -n 2
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-zA-Z_-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv (once, about a minute)"
+	@$(PYTHON) -m venv .venv || { echo "The venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.installed ## Make the virtual environment and fetch the servers' binaries
+	@$(BIN)/python -m demo.tools
+
+.PHONY: demo
+demo: setup ## Run the whole loop on this machine: simulated APIs, collector, Prometheus, Alertmanager, sidecar
+	@$(BIN)/python -m demo
+
+.PHONY: test
+test: setup ## Run all tests (real servers on free ports)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: .venv/.installed ## Check style, formatting and types
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy
+
+.PHONY: format
+format: .venv/.installed ## Put the code into its standard form
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+.PHONY: rules
+rules: .venv/.installed ## Generate the Prometheus and Alertmanager files under provisioning/
+	@$(BIN)/python -m alert_rules
+
+.PHONY: dashboards
+dashboards: .venv/.installed ## Generate the Grafana files under provisioning/
+	@$(BIN)/python -m dashboards
+
+.PHONY: generate
+generate: rules dashboards ## Generate everything that is generated
+
+.PHONY: check-generated
+check-generated: .venv/.installed ## Fail if a generated file differs from what its source gives
+	@$(BIN)/python -m alert_rules --check
+	@$(BIN)/python -m dashboards --check
+
+.PHONY: quality
+quality: .venv/.installed ## Measure the detector on labelled series (QUALITY_DATA names their folder)
+	@$(BIN)/python -m benchmarks.quality --data $(QUALITY_DATA)
+
+.PHONY: lock
+lock: ## Renew requirements.lock (needs uv)
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --annotation-style line --extra dev pyproject.toml -o requirements.lock
+
+.PHONY: clean
+clean: ## Remove what the demo and the tests left behind
+	@rm -rf .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
