@@ -1,0 +1,1 @@
+"""Recording rules, alerting rules and server configuration as Python."""

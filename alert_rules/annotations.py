@@ -1,0 +1,91 @@
+"""What an alert tells a person: a constant summary, what was expected and seen, where to look and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ml_sidecar import contract as ml
+
+if TYPE_CHECKING:
+    from alert_rules.settings import Settings
+
+OVERVIEW: Final = "rapidapi_overview"
+API: Final = "{{ $labels.api_name }} ({{ $labels.environment }})"
+
+UNITS: Final = {
+    ml.SUCCESS_RATE: "%",
+    ml.RESPONSE_TIME: "s",
+    ml.ERROR_RATE: "%",
+    ml.REQUESTS_PER_MINUTE: "requests/min",
+}
+
+SELECT_API: Final = (
+    '{{- $api := printf "api_name=%q,environment=%q" $labels.api_name $labels.environment -}}\n'
+)
+"""Matchers of the alert's API; `%q` quotes as PromQL does, so that any name stays a name."""
+
+
+def alert_annotations(
+    alert: str, summary: str, description: str, settings: Settings, *, per_api: bool = True
+) -> dict[str, str]:
+    """Return the four annotations every alert carries; runbook section and dashboard follow from the arguments."""
+    variables = (
+        "?var-environment={{ $labels.environment | urlquery }}&var-api_name={{ $labels.api_name | urlquery }}"
+    )
+    return {
+        "summary": summary,
+        "description": description,
+        "runbook_url": f"{settings.runbook_url}#{alert.lower()}",
+        "dashboard_url": f"{settings.grafana_url}/d/{OVERVIEW}{variables if per_api else ''}",
+    }
+
+
+def value_of(selector: str, unit: str, otherwise: str = "unknown") -> str:
+    """Return template text that looks a value up, for series whose matchers are filled in by `SELECT_API`.
+
+    Args:
+        selector: The series, with `%s` where the API's matchers belong.
+        unit: What to write behind the number.
+        otherwise: What to write when there is no such series.
+    """
+    quoted = selector.replace('"', '\\"')
+    return (
+        f'{{{{ with printf "max({quoted})" $api | query }}}}{{{{ . | first | value | printf "%.4g" }}}}'
+        f" {unit}{{{{ else }}}}{otherwise}{{{{ end }}}}"
+    )
+
+
+def _branches() -> str:
+    """Return the choice of series, unit and words for whatever feature contributes most."""
+    keywords = ["if", *["else if"] * (len(ml.RECORDED) - 1)]
+    lines = [
+        f'{{{{- {keyword} eq $feature "{feature}" }}}}{{{{ $series = "{ml.RECORDED[feature]}" }}}}'
+        f'{{{{ $unit = "{UNITS[feature]}" }}}}\n'
+        for keyword, feature in zip(keywords, ml.RECORDED, strict=True)
+    ]
+    return "".join(lines) + "{{- end -}}\n"
+
+
+def _look_up(name: str, *, feature: bool) -> str:
+    matchers = "{%s,feature=%q}" if feature else "{%s}"
+    arguments = "$api $feature" if feature else "$api"
+    query = f'printf "max(%s{matchers})" {name} {arguments} | query'
+    return f'{{{{ with {query} }}}}{{{{ . | first | value | printf "%.4g" }}}}{{{{ else }}}}?{{{{ end }}}}'
+
+
+def _expected(metric: ml.Metric) -> str:
+    return _look_up(f'"{metric.name}"', feature=True)
+
+
+EXPECTED_AND_SEEN: Final = (
+    '{{- $feature := "" }}{{ $series := "" }}{{ $unit := "" -}}\n'
+    f'{{{{- with printf "sort_desc(max by (feature) ({ml.CONTRIBUTION.name}{{%s}}))" $api | query }}}}'
+    '{{ $feature = . | first | label "feature" }}{{ end -}}\n'
+    + _branches()
+    + '{{- if $series }} Most of it is due to its {{ reReplaceAll "_" " " $feature }}: expected '
+    + f"{_expected(ml.EXPECTED)} (from {_expected(ml.EXPECTED_LOWER)} to {_expected(ml.EXPECTED_UPPER)}) {{{{ $unit }}}}"
+    + f", seen {_look_up('$series', feature=False)} {{{{ $unit }}}}.\n"
+    "{{- else if $feature }} Most of it is due to {{ $feature }}.\n"
+    "{{- end }}"
+)
+"""One sentence about the feature that contributes most; needs `SELECT_API` before it."""

@@ -1,0 +1,52 @@
+"""The anomaly alert: a share of anomalous time over two windows, not one sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alert_rules.annotations import API, EXPECTED_AND_SEEN, SELECT_API, alert_annotations, value_of
+from alert_rules.expressions import BY_API, ON_API, sidecar_is_fresh
+from alert_rules.model import AlertingRule, Group
+from alert_rules.settings import duration
+from ml_sidecar import contract as ml
+
+if TYPE_CHECKING:
+    from alert_rules.settings import Settings
+
+
+def _share(window: int, share: float) -> str:
+    return f"max {BY_API} (avg_over_time({ml.ANOMALY.name}[{duration(window)}])) >= {share:g}"
+
+
+def anomaly(settings: Settings) -> AlertingRule:
+    """Return the alert; the short window lets it resolve soon, the long one keeps single blips out.
+
+    `avg_over_time` still answers for minutes after an API's series has gone, so the present sample is asked for too.
+    """
+    name = "RapidAPIAnomaly"
+    description = (
+        f"{SELECT_API}{API} does not behave as it usually does: anomalous for "
+        f"{{{{ $value | humanizePercentage }}}} of the last {duration(settings.anomaly_window)}, anomaly score "
+        f"{value_of(f'{ml.ANOMALY_SCORE.name}{{%s}}', 'of 1')}.\n{EXPECTED_AND_SEEN}"
+    )
+    return AlertingRule(
+        alert=name,
+        expr=(
+            f"{_share(settings.anomaly_window, settings.anomaly_share)}\n"
+            f"and {_share(settings.anomaly_long_window, settings.anomaly_long_share)}\n"
+            f"and {ON_API} {ml.ANOMALY.name}\n"
+            f"and {sidecar_is_fresh(settings)}"
+        ),
+        for_=settings.anomaly_for,
+        hold=settings.hold,
+        severity="warning",
+        labels={"component": "ml"},
+        annotations=alert_annotations(
+            name, "An API does not behave as it usually does.", description, settings
+        ),
+    )
+
+
+def group(settings: Settings) -> Group:
+    """Return the group."""
+    return Group("anomaly", (anomaly(settings),), settings.interval, settings.series_limit)

@@ -1,0 +1,54 @@
+"""What can go wrong while rules are generated, checked or added."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class AlertRulesError(Exception):
+    """Base of every error of this package."""
+
+
+class GeneratedFilesDifferError(AlertRulesError):
+    """The files on disk are not what the sources generate.
+
+    Attributes:
+        paths: Files that differ, are missing, or should not be there.
+        command: What brings them up to date.
+    """
+
+    def __init__(self, paths: Sequence[Path], command: str) -> None:
+        self.paths = tuple(paths)
+        self.command = command
+        names = ", ".join(str(path) for path in paths)
+        super().__init__(f"generated files are out of date: {names}; run `{command}`")
+
+
+class InvalidRuleError(AlertRulesError):
+    """A custom rule cannot be what the caller asked for.
+
+    Attributes:
+        field: The argument at fault.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field = field
+        super().__init__(f"{field}: {problem}")
+
+
+class ReloadRefusedError(AlertRulesError):
+    """Prometheus refused the new rules; the former file is back in place and the former rules are in service.
+
+    Attributes:
+        url: The address that was asked to reload.
+        reason: What Prometheus answered.
+    """
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url = url
+        self.reason = reason
+        super().__init__(f"{url} refused to reload, the former rules stay in service: {reason}")
