@@ -101,12 +101,16 @@ class Process:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def stop(self, grace: float = 10.0) -> None:
-        """End the process: SIGTERM, then SIGKILL after `grace` seconds; also what it left behind in its group."""
+    def terminate(self) -> None:
+        """Ask the process to end, and do not wait."""
         if self.running:
             self._child.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                self._child.wait(grace)
+
+    def stop(self, grace: float = 10.0) -> None:
+        """End the process: SIGTERM, then SIGKILL after `grace` seconds; also what it left behind in its group."""
+        self.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(grace)
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._child.wait()
@@ -151,20 +155,7 @@ def start_prometheus(
         flags: Further command-line flags.
     """
     port = port or free_port()
-    directory = directory.resolve()
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "prometheus.yml").write_text(config, encoding="utf-8")
-    command = [
-        *prometheus_command(),
-        f"--config.file={directory / 'prometheus.yml'}",
-        f"--storage.tsdb.path={directory / 'data'}",
-        "--storage.tsdb.retention.time=45d",
-        f"--web.listen-address={LOOPBACK}:{port}",
-        "--web.enable-lifecycle",
-        "--log.level=warn",
-        *flags,
-    ]
-    process = Process("Prometheus", command, directory / "prometheus.log")
+    process = prometheus_process(directory, config, port, flags)
     with running(process, f"http://{LOOPBACK}:{port}", "/-/ready") as server:
         yield server
 
@@ -182,6 +173,31 @@ def start_alertmanager(
         flags: Further command-line flags.
     """
     port = port or free_port()
+    process = alertmanager_process(directory, config, port, flags)
+    with running(process, f"http://{LOOPBACK}:{port}", "/-/ready") as server:
+        yield server
+
+
+def prometheus_process(directory: Path, config: str, port: int, flags: Sequence[str] = ()) -> Process:
+    """A Prometheus that is starting; arguments as of `start_prometheus`."""
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "prometheus.yml").write_text(config, encoding="utf-8")
+    command = [
+        *_prometheus_command(),
+        f"--config.file={directory / 'prometheus.yml'}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        "--storage.tsdb.retention.time=45d",
+        f"--web.listen-address={LOOPBACK}:{port}",
+        "--web.enable-lifecycle",
+        "--log.level=warn",
+        *flags,
+    ]
+    return Process("Prometheus", command, directory / "prometheus.log")
+
+
+def alertmanager_process(directory: Path, config: str, port: int, flags: Sequence[str] = ()) -> Process:
+    """An Alertmanager that is starting; arguments as of `start_alertmanager`."""
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "alertmanager.yml").write_text(config, encoding="utf-8")
@@ -195,12 +211,11 @@ def start_alertmanager(
         "--log.level=warn",
         *flags,
     ]
-    process = Process("Alertmanager", command, directory / "alertmanager.log", cwd=binary.parents[1])
-    with running(process, f"http://{LOOPBACK}:{port}", "/-/ready") as server:
-        yield server
+    # The unpacked binary finds its templates from there (see demo.tools).
+    return Process("Alertmanager", command, directory / "alertmanager.log", cwd=binary.parents[1])
 
 
-def prometheus_command() -> list[str]:
+def _prometheus_command() -> list[str]:
     """Prometheus and the flags its package needs: Debian's reads the web pages from a folder, upstream's has none."""
     binary = tool("prometheus")
     assets = binary.parents[1] / "share" / "prometheus" / "web"
