@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from alert_rules import anomaly, availability, features, pipeline
-from alert_rules.errors import GeneratedFilesDifferError
 from alert_rules.servers import alertmanager_config, prometheus_config
 from alert_rules.settings import DEFAULT
-from alert_rules.writer import GENERATED, GENERATOR, to_yaml, write_atomically
+from alert_rules.writer import GENERATED, GENERATOR, check_tree, to_yaml, write_tree
 
 if TYPE_CHECKING:
     from alert_rules.model import Group
@@ -45,14 +44,7 @@ def files(settings: Settings = DEFAULT) -> dict[Path, str]:
 
 def write(root: Path = PROVISIONING, settings: Settings = DEFAULT) -> list[Path]:
     """Write every file and remove rule files that are no longer generated; return what was changed."""
-    changed = differing(root, settings)
-    wanted = files(settings)
-    for path in changed:
-        if path in wanted:
-            write_atomically(root / path, wanted[path])
-        else:
-            (root / path).unlink()
-    return changed
+    return write_tree(root, files(settings), _owned(root))
 
 
 def check(root: Path = PROVISIONING, settings: Settings = DEFAULT) -> None:
@@ -61,22 +53,10 @@ def check(root: Path = PROVISIONING, settings: Settings = DEFAULT) -> None:
     Raises:
         GeneratedFilesDifferError: If any differs, is missing, or is left over from a group that is gone.
     """
-    if paths := differing(root, settings):
-        raise GeneratedFilesDifferError([root / path for path in paths], GENERATOR)
+    check_tree(root, files(settings), _owned(root), GENERATOR)
 
 
-def differing(root: Path, settings: Settings) -> list[Path]:
-    """Return the paths below the root that differ, are missing, or are left over."""
-    wanted = files(settings)
-    changed = [path for path, text in wanted.items() if _read(root / path) != text]
-    return sorted(changed + [path for path in _generated_rules(root) if path not in wanted])
-
-
-def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.is_file() else None
-
-
-def _generated_rules(root: Path) -> list[Path]:
+def _owned(root: Path) -> list[Path]:
     """Return the rule files that carry our header; rules of the user's own are none of our business."""
     header = GENERATED.split("{source}", maxsplit=1)[0].format(generator=GENERATOR)
     return [

@@ -11,6 +11,7 @@ from collector import contract as raw
 from ml_sidecar import contract as ml
 
 if TYPE_CHECKING:
+    from alert_rules.model import Rule
     from alert_rules.settings import Settings
 
 COUNTED_SEVERITIES: Final = ("critical", "warning", "info")
@@ -79,7 +80,7 @@ def watchdog(settings: Settings) -> AlertingRule:
 
 def group(settings: Settings) -> Group:
     """Return the group."""
-    rules = (
+    rules: tuple[Rule, ...] = (
         *(alerts_active(severity) for severity in COUNTED_SEVERITIES),
         sidecar_silent(settings),
         watchdog(settings),

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from alert_rules.errors import GeneratedFilesDifferError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 GENERATOR: Final = "python -m alert_rules"
 GENERATED: Final = (
@@ -62,3 +64,34 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def differing(root: Path, wanted: Mapping[Path, str], owned: Collection[Path]) -> list[Path]:
+    """Return the paths below the root whose text is not the wanted one, and owned ones that nobody wants any more."""
+    changed = [path for path, text in wanted.items() if _read(root / path) != text]
+    return sorted(changed + [path for path in owned if path not in wanted])
+
+
+def write_tree(root: Path, wanted: Mapping[Path, str], owned: Collection[Path]) -> list[Path]:
+    """Bring the files below the root up to date; return what was written or removed."""
+    changed = differing(root, wanted, owned)
+    for path in changed:
+        if path in wanted:
+            write_atomically(root / path, wanted[path])
+        else:
+            (root / path).unlink()
+    return changed
+
+
+def check_tree(root: Path, wanted: Mapping[Path, str], owned: Collection[Path], generator: str) -> None:
+    """Compare the files below the root with the wanted ones.
+
+    Raises:
+        GeneratedFilesDifferError: If any differs, is missing, or is left over.
+    """
+    if paths := differing(root, wanted, owned):
+        raise GeneratedFilesDifferError([root / path for path in paths], generator)
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None

@@ -1,0 +1,33 @@
+"""`python -m dashboards [--check]`: write what Grafana reads, or compare it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alert_rules.errors import AlertRulesError
+from alert_rules.generate import PROVISIONING
+from dashboards import generate
+
+
+def main(
+    *,
+    check: Annotated[bool, typer.Option(help="Write nothing; fail if a file is out of date.")] = False,
+    output: Annotated[Path, typer.Option(help="Folder to write below.")] = PROVISIONING,
+) -> None:
+    """Generate the dashboards and Grafana's provisioning files."""
+    if not check:
+        for path in generate.write(output):
+            typer.echo(f"wrote {output / path}")
+        return
+    try:
+        generate.check(output)
+    except AlertRulesError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,59 @@
+"""Which dashboards and Grafana files there are, and whether the ones on disk still agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from alert_rules.generate import PROVISIONING
+from alert_rules.writer import check_tree, to_yaml, write_tree
+from dashboards import overview, provisioning
+from dashboards.modernize import modernize
+
+GENERATOR: Final = "python -m dashboards"
+FOLDER: Final = "RapidAPI"
+DASHBOARDS: Final = Path("grafana/dashboards") / FOLDER
+_SOURCE: Final = "dashboards/provisioning.py"
+_BUILDERS: Final = {overview.UID: overview.dashboard}
+
+
+def dashboards() -> dict[str, dict[str, Any]]:
+    """Return every dashboard's JSON by uid."""
+    return {uid: modernize(build()) for uid, build in _BUILDERS.items()}
+
+
+def files() -> dict[Path, str]:
+    """Return the text of every generated file by its path below `provisioning/`."""
+    servers = Path("grafana/provisioning")
+    boards = {
+        DASHBOARDS / f"{uid}.json": json.dumps(board, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        for uid, board in dashboards().items()
+    }
+    return {
+        servers / "datasources/datasources.yml": to_yaml(
+            provisioning.datasources(), source=_SOURCE, generator=GENERATOR
+        ),
+        servers / "dashboards/dashboards.yml": to_yaml(
+            provisioning.dashboard_providers(), source=_SOURCE, generator=GENERATOR
+        ),
+        **boards,
+    }
+
+
+def write(root: Path = PROVISIONING) -> list[Path]:
+    """Write every file and remove dashboards that are no longer generated; return what was changed."""
+    return write_tree(root, files(), _owned(root))
+
+
+def check(root: Path = PROVISIONING) -> None:
+    """Compare the files on disk with what would be generated.
+
+    Raises:
+        GeneratedFilesDifferError: If any differs, is missing, or is left over.
+    """
+    check_tree(root, files(), _owned(root), GENERATOR)
+
+
+def _owned(root: Path) -> list[Path]:
+    return [path.relative_to(root) for path in sorted((root / DASHBOARDS).glob("*.json"))]
