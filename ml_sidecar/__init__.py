@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
     if name in __all__:
         return getattr(import_module("ml_sidecar.analytics"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

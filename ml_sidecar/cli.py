@@ -16,7 +16,9 @@ from ml_sidecar.errors import NotEnoughDataError, SidecarError
 from ml_sidecar.logs import set_up_logging
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="File of features; SIDECAR_CONFIG otherwise.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="File of features; SIDECAR_CONFIG otherwise.")
+]
 NOT_ENOUGH_DATA = 3
 """Exit code of `train` when the history is too short."""
 
@@ -58,7 +60,9 @@ def train_command(
         typer.echo(result.to_json())
         return
     state = "in service" if result.promoted else f"not promoted: {result.reason}"
-    typer.echo(f"{result.version} {state}; {result.samples} rows of {result.apis} APIs, {result.seconds:.1f} s")
+    typer.echo(
+        f"{result.version} {state}; {result.samples} rows of {result.apis} APIs, {result.seconds:.1f} s"
+    )
     for name, accuracy in result.accuracy.items():
         typer.echo(f"  {name:24} accuracy {'unknown' if accuracy is None else format(accuracy, '.3f')}")
 
@@ -78,7 +82,9 @@ def check_config(config: ConfigOption = None) -> None:
 
 @app.command("replay")
 def replay_command(
-    csv: Annotated[Path | None, typer.Option(help="Replay this file; the history in Prometheus otherwise.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Replay this file; the history in Prometheus otherwise.")
+    ] = None,
     entity_column: Annotated[str | None, typer.Option(help="Column that names the API.")] = None,
     timestamp_column: Annotated[str, typer.Option(help="ISO 8601 or epoch seconds.")] = "timestamp",
     features: Annotated[str, typer.Option(help="Comma-separated feature columns.")] = "value",
@@ -132,5 +138,3 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
-
-

@@ -273,7 +273,9 @@ def _log_levels(text: str) -> dict[str, str]:
         name, _, level = part.partition("=")
         if level.upper() not in _LEVELS:
             raise ConfigError(
-                "environment", "LOG_LEVELS", f"{part!r} is not logger=LEVEL with a level of {_LEVELS}"
+                "environment",
+                "LOG_LEVELS",
+                f"{part!r} is not logger=LEVEL with a level of {', '.join(_LEVELS)}",
             )
         levels[name.strip()] = level.upper()
     return levels
