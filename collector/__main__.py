@@ -1,0 +1,7 @@
+"""Allows `python -m collector`."""
+
+from __future__ import annotations
+
+from collector.cli import main
+
+main()

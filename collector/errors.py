@@ -1,0 +1,52 @@
+"""The collector's errors. Each carries its data and says what to do; none carries a secret.
+
+CollectorError
+├── ConfigError    a configuration file or environment variable is wrong
+└── ListenError    the HTTP server cannot have its address
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CollectorError(Exception):
+    """Base of all errors that a user of the collector can cause and mend."""
+
+
+class Problem(NamedTuple):
+    """One thing wrong in a configuration: where it is, what it is, and what to write instead."""
+
+    field: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        place = f"{self.field}: " if self.field else ""
+        return f"{place}{self.what}; {self.remedy}"
+
+
+class ConfigError(CollectorError):
+    """A configuration is refused; the message has one line for each problem.
+
+    Attributes:
+        source: The file's path, or "environment".
+        problems: Everything that is wrong.
+    """
+
+    def __init__(self, source: str, *problems: Problem) -> None:
+        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+        self.source = source
+        self.problems = problems
+
+
+class ListenError(CollectorError):
+    """The address of the HTTP server is taken, not ours, or not allowed."""
+
+    def __init__(self, host: str, port: int, cause: str) -> None:
+        super().__init__(
+            f"cannot listen on {host}:{port} ({cause}); stop the program that uses it, "
+            "or set COLLECTOR_PORT to a free port (COLLECTOR_HOST for the address)"
+        )
+        self.host = host
+        self.port = port

@@ -1,0 +1,129 @@
+"""The collector's metrics: prometheus-client objects made from the contract, and how an outcome moves them."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from collector import contract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from collector.outcome import Outcome
+    from collector.quota import Quota
+
+MAX_QUOTAS_PER_API: Final = 10
+"""The API chooses these label values, so their number has a limit."""
+
+_log = logging.getLogger("collector")
+
+
+class RequestMetrics:
+    """What is known of requests to APIs, whether we sent them or only saw them pass.
+
+    Args:
+        registry: Where the metrics are registered; once per registry.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = _counter(contract.REQUESTS, registry)
+        self._errors = _counter(contract.ERRORS, registry)
+        self._phase_seconds = _counter(contract.PHASE_SECONDS, registry)
+        self._response_time = Histogram(
+            contract.RESPONSE_TIME.name,
+            contract.RESPONSE_TIME.help,
+            contract.RESPONSE_TIME.label_names,
+            buckets=contract.RESPONSE_TIME_BUCKETS,
+            registry=registry,
+        )
+        self._quota_gauges = {
+            "limit": _gauge(contract.QUOTA_LIMIT, registry),
+            "remaining": _gauge(contract.QUOTA_REMAINING, registry),
+            "reset": _gauge(contract.QUOTA_RESET, registry),
+        }
+        self._certificate_expiry = _gauge(contract.CERTIFICATE_EXPIRY, registry)
+        self._quota_names: dict[tuple[str, str], set[str]] = {}
+
+    def add_api(self, api_name: str, environment: str, phases: Iterable[str] = contract.PHASES) -> None:
+        """Start the API's series at 0, so that `rate` sees its first error too.
+
+        Args:
+            api_name: Value of the label `api_name`.
+            environment: Value of the label `environment`.
+            phases: The phases that will be measured.
+        """
+        labels = (api_name, environment)
+        for status in contract.REQUEST_STATUSES:
+            self._requests.labels(*labels, status)
+        for reason in contract.ERROR_REASONS:
+            self._errors.labels(*labels, reason)
+        for phase in phases:
+            self._phase_seconds.labels(*labels, phase)
+        self._response_time.labels(*labels)
+        self._quota_names.setdefault(labels, set())
+
+    def record(self, api_name: str, environment: str, outcome: Outcome) -> None:
+        """Count one finished request of an API that was added before."""
+        labels = (api_name, environment)
+        self._requests.labels(*labels, outcome.status).inc()
+        if outcome.reason:
+            self._errors.labels(*labels, outcome.reason).inc()
+        if outcome.response_time is not None:
+            self._response_time.labels(*labels).observe(outcome.response_time)
+            for phase, seconds in outcome.phases.items():
+                self._phase_seconds.labels(*labels, phase).inc(seconds)
+        if outcome.certificate_expiry is not None:
+            self._certificate_expiry.labels(*labels).set(outcome.certificate_expiry)
+        for quota in outcome.quotas:
+            self._record_quota(labels, quota)
+
+    def _record_quota(self, labels: tuple[str, str], quota: Quota) -> None:
+        known = self._quota_names[labels]
+        if quota.name not in known:
+            if len(known) >= MAX_QUOTAS_PER_API:
+                return
+            known.add(quota.name)
+            if len(known) == MAX_QUOTAS_PER_API:
+                _log.warning(
+                    "%r states %d quotas; any further ones are left out", labels[0], MAX_QUOTAS_PER_API
+                )
+        for part, gauge in self._quota_gauges.items():
+            if (value := getattr(quota, part)) is not None:
+                gauge.labels(*labels, quota.name).set(value)
+
+
+class ProbeMetrics:
+    """What is known of probes: the requests, when the last one ended and how often one is due."""
+
+    def __init__(self, registry: CollectorRegistry, environment: str) -> None:
+        self._environment = environment
+        self._requests = RequestMetrics(registry)
+        self._last_probe = _gauge(contract.LAST_PROBE, registry)
+        self._interval = _gauge(contract.PROBE_INTERVAL, registry)
+
+    def add_api(self, api_name: str, interval: float) -> None:
+        """Start an API's series; `interval` is the time between two probes in seconds."""
+        self._requests.add_api(api_name, self._environment)
+        self._interval.labels(api_name, self._environment).set(interval)
+
+    def record(self, api_name: str, outcome: Outcome) -> None:
+        """Count a probe that ended just now."""
+        self._requests.record(api_name, self._environment, outcome)
+        self._last_probe.labels(api_name, self._environment).set_to_current_time()
+
+
+def set_config_loaded(registry: CollectorRegistry, environment: str) -> None:
+    """Say that the configuration was loaded just now, without an error."""
+    _gauge(contract.RELOAD_SUCCESS, registry).labels(environment).set(1)
+    _gauge(contract.RELOAD_TIMESTAMP, registry).labels(environment).set_to_current_time()
+
+
+def _counter(metric: contract.Metric, registry: CollectorRegistry) -> Counter:
+    return Counter(metric.name, metric.help, metric.label_names, registry=registry)
+
+
+def _gauge(metric: contract.Metric, registry: CollectorRegistry) -> Gauge:
+    return Gauge(metric.name, metric.help, metric.label_names, registry=registry)

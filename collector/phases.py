@@ -1,0 +1,55 @@
+"""Splits the time of a request into the contract's phases, from aiohttp's trace events."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from collector.contract import PHASES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import SimpleNamespace
+
+
+class PhaseClock:
+    """A stopwatch that always runs in one phase; the phases therefore sum to the whole time.
+
+    What lies between looking up the name and sending the request is `connect`.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = dict.fromkeys(PHASES, 0.0)
+        self.started = time.perf_counter()
+        self._since = self.started
+        self._phase = "connect"
+
+    def enter(self, phase: str, at: float | None = None) -> None:
+        """End the present phase and begin another, now or at a reading of `time.perf_counter`."""
+        now = time.perf_counter() if at is None else at
+        self.seconds[self._phase] += now - self._since
+        self._since, self._phase = now, phase
+
+    def stop(self, at: float | None = None) -> float:
+        """End the present phase and return the seconds since the start."""
+        self.enter(self._phase, at)
+        return self._since - self.started
+
+
+def phase_trace() -> aiohttp.TraceConfig:
+    """Return a trace that drives the `PhaseClock` given as `trace_request_ctx` of each request."""
+    trace = aiohttp.TraceConfig()
+    trace.on_dns_resolvehost_start.append(_entering("dns"))
+    trace.on_dns_resolvehost_end.append(_entering("connect"))
+    trace.on_connection_create_end.append(_entering("processing"))
+    trace.on_connection_reuseconn.append(_entering("processing"))
+    return trace
+
+
+def _entering(phase: str) -> Callable[[aiohttp.ClientSession, SimpleNamespace, Any], Awaitable[None]]:
+    async def on_event(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx.enter(phase)
+
+    return on_event

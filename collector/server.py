@@ -1,0 +1,81 @@
+"""The collector's HTTP endpoints: `/metrics` for Prometheus, `/health` for whoever restarts it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from prometheus_client.exposition import choose_encoder
+
+from collector.errors import ListenError
+from collector.version import __version__
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from collector.system_metrics import SystemCollector
+
+
+class Endpoints:
+    """Answers requests.
+
+    Args:
+        registry: What `/metrics` shows.
+        system: Whose uptime `/health` states.
+        apis: How many APIs are probed.
+    """
+
+    def __init__(self, registry: CollectorRegistry, system: SystemCollector, apis: int) -> None:
+        self._registry = registry
+        self._system = system
+        self._apis = apis
+
+    def app(self) -> web.Application:
+        """Return the web application."""
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/health", self._health)
+        return app
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        # In a thread, because with many APIs this takes long enough to be seen in the probes' times.
+        body = await asyncio.to_thread(encode, self._registry)
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "status": "ok",
+                "apis": self._apis,
+                "version": __version__,
+                "uptime": round(self._system.uptime, 3),
+            }
+        )
+
+
+async def listen(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, str]:
+    """Serve the application; return its runner, to be cleaned up, and its URL.
+
+    Raises:
+        ListenError: The address cannot be had.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise ListenError(host, port, _cause(error)) from error
+    return runner, f"http://{_bracketed(host)}:{runner.addresses[0][1]}"
+
+
+def _cause(error: OSError) -> str:
+    # asyncio wraps the system's words in its own and keeps the number, uvloop does not.
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

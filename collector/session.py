@@ -1,0 +1,113 @@
+"""Measures your own real traffic: a `requests.Session` that counts what passes through it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import requests
+from prometheus_client import REGISTRY, CollectorRegistry
+from urllib3.exceptions import NameResolutionError, ReadTimeoutError
+
+from collector.metrics import RequestMetrics
+from collector.outcome import Outcome, reason_for_status
+from collector.quota import parse_quotas
+from collector.settings import DEFAULT_ENVIRONMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A registry takes each metric once, and a program may well have a session for each of its APIs.
+_METRICS: WeakKeyDictionary[CollectorRegistry, RequestMetrics] = WeakKeyDictionary()
+_METRICS_LOCK = threading.Lock()
+
+
+class InstrumentedSession(requests.Session):
+    """A `requests.Session` whose requests are counted and timed as the collector's probes are.
+
+    Any answer below 400 is a success. A request that follows redirects counts once, with the whole time. With
+    `stream=True` the time ends with the headers, since the body is then read elsewhere. Serve the registry
+    from your own process, for example with `prometheus_client.start_http_server(9102)`.
+
+    Args:
+        api_name: Value of the label `api_name`.
+        environment: Value of the label `environment`; the variable `ENVIRONMENT`, or "production", if None.
+        registry: Where the metrics are registered.
+    """
+
+    def __init__(
+        self, api_name: str, environment: str | None = None, registry: CollectorRegistry = REGISTRY
+    ) -> None:
+        super().__init__()
+        self._api_name = api_name
+        self._environment = environment or os.environ.get("ENVIRONMENT") or DEFAULT_ENVIRONMENT
+        self._metrics = _metrics_of(registry)
+        self._metrics.add_api(api_name, self._environment, phases=())
+        self._in_send = threading.local()
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - requests' own signature
+        """Send a prepared request, as every verb does in the end, and count how it went."""
+        if getattr(self._in_send, "now", False):  # requests sends each redirect through this method
+            return super().send(request, **kwargs)
+        self._in_send.now = True
+        started = time.perf_counter()
+        try:
+            response = super().send(request, **kwargs)
+        except requests.RequestException as error:
+            self._record(_failure(error, time.perf_counter() - started))
+            raise
+        else:
+            self._record(_answer(response, time.perf_counter() - started))
+            return response
+        finally:
+            self._in_send.now = False
+
+    def _record(self, outcome: Outcome | None) -> None:
+        if outcome:
+            self._metrics.record(self._api_name, self._environment, outcome)
+
+
+def _metrics_of(registry: CollectorRegistry) -> RequestMetrics:
+    with _METRICS_LOCK:
+        if registry not in _METRICS:
+            _METRICS[registry] = RequestMetrics(registry)
+        return _METRICS[registry]
+
+
+def _answer(response: requests.Response, seconds: float) -> Outcome:
+    reason = None if response.status_code < 400 else reason_for_status(response.status_code)
+    return Outcome(reason, seconds, quotas=parse_quotas(response.headers.items(), time.time()))
+
+
+def _failure(error: requests.RequestException, seconds: float) -> Outcome | None:
+    match error:
+        case requests.Timeout():
+            return Outcome("timeout", seconds)
+        case requests.exceptions.SSLError():
+            return Outcome("tls")
+        case requests.TooManyRedirects():
+            return Outcome("body", seconds)
+        case requests.exceptions.ChunkedEncodingError() | requests.exceptions.ContentDecodingError():
+            return Outcome("body", seconds)
+        case requests.ConnectionError():
+            return _connection_failure(error, seconds)
+        case _:  # an invalid URL or header: nothing was sent
+            return None
+
+
+def _connection_failure(error: BaseException, seconds: float) -> Outcome:
+    # requests reports a slow body and an unknown host alike; what happened is in urllib3's error inside.
+    causes = list(_inside(error))
+    if any(isinstance(cause, ReadTimeoutError) for cause in causes):
+        return Outcome("timeout", seconds)
+    return Outcome("dns" if any(isinstance(cause, NameResolutionError) for cause in causes) else "connect")
+
+
+def _inside(error: BaseException) -> Iterator[BaseException]:
+    yield error
+    for inner in (*error.args, getattr(error, "reason", None)):
+        if isinstance(inner, BaseException):
+            yield from _inside(inner)
