@@ -120,7 +120,9 @@ def histogram_quantile(quantile: float, buckets: FloatArray) -> FloatArray:
     rows = np.arange(len(buckets))
     bounds = np.array([0.0, *RESPONSE_TIME_BUCKETS])
     below = np.where(index > 0, buckets[rows, index - 1], 0.0)
-    share = (rank - below) / (buckets[rows, index] - below)
+    inside = buckets[rows, index] - below
+    # Nothing is inside where the quantile lies above the highest bound: that bound is the answer then.
+    share = np.divide(rank - below, inside, out=np.ones_like(rank), where=inside > 0)
     return np.asarray(bounds[index] + (bounds[index + 1] - bounds[index]) * np.minimum(share, 1.0))
 
 
