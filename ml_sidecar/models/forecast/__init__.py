@@ -1,0 +1,1 @@
+"""Parts of the forecaster: what it remembers, what it sees, what it learns, what it promises."""
