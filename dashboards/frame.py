@@ -38,8 +38,7 @@ def _annotation(name: str, color: str, expr: str, title: str) -> Json:
         "enable": True,
         "hide": False,
         "iconColor": color,
-        "expr": expr,
-        "step": "60s",
+        "target": {"expr": expr, "interval": "60s", "refId": "Annotation"},
         "titleFormat": title,
         "textFormat": "{{environment}}",
     }

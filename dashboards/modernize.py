@@ -133,7 +133,6 @@ def _variable(variable: Json) -> Json:
         "allValue": variable["allValue"],
         "current": {"text": ["All"], "value": ["$__all"]},
         "datasource": DATASOURCE,
-        "definition": query,
         "includeAll": variable["includeAll"],
         "multi": variable["multi"],
         "options": [],
