@@ -8,11 +8,13 @@ SidecarError
 │   └── DuplicateSeriesError   an expression gave two samples for one API
 ├── StoreError             models on disk
 │   ├── ModelCorruptError
-│   └── ModelVersionError
+│   ├── ModelVersionError
+│   └── StateCorruptError
 ├── TrainingError
 │   └── NotEnoughDataError
 ├── NotTrainedError        a result was asked for that needs a trained model
 ├── UnknownApiError
+├── PortTakenError         the sidecar's port is in use
 └── ReplayError            an input file of replay is wrong
 """
 
@@ -87,6 +89,10 @@ class ModelVersionError(StoreError):
     """A model file was written by another version of a library or of the sidecar."""
 
 
+class StateCorruptError(StoreError):
+    """A state file of the store cannot be read."""
+
+
 class TrainingError(SidecarError):
     """A training run gave no usable models."""
 
@@ -118,6 +124,17 @@ class UnknownApiError(SidecarError):
         self.api_name = api_name
         self.known = known
         super().__init__(f"no API named {api_name!r}; known: {', '.join(sorted(known)) or 'none'}")
+
+
+class PortTakenError(SidecarError):
+    """Another process listens where the sidecar is to serve."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(
+            f"port {port} on {host} is taken; stop what uses it, or choose another with SIDECAR_PORT=<port>"
+        )
 
 
 class ReplayError(SidecarError):

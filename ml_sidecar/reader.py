@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from prometheus_api_client import PrometheusConnect
 from urllib3.util.retry import Retry
 
+from ml_sidecar.config import Config
 from ml_sidecar.contract import API_LABELS
 from ml_sidecar.errors import DuplicateSeriesError, PrometheusUnreachableError, QueryError
 from ml_sidecar.features import Array, Entity, Feature, Mask, Window, clean
@@ -308,6 +309,19 @@ class PrometheusReader:
     def _failed(self) -> None:
         with self._lock:
             self.failures_total += 1
+
+
+def reader_of(config: Config) -> PrometheusReader:
+    """A reader with the settings of a configuration."""
+    labels = config.file.entity_labels
+    return PrometheusReader(
+        config.env.prometheus_url,
+        config.features,
+        entity_labels=(labels.api_name, labels.environment),
+        default_environment=config.env.environment,
+        timeout=config.env.prometheus_timeout_seconds,
+        lookback=config.env.prometheus_lookback_seconds,
+    )
 
 
 def _reason(error: Exception) -> str:
