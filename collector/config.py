@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import Field as Constrained
 
 from collector.errors import ConfigError, Problem
-from collector.values import Headers, Name, Seconds, Statuses, Text, WebUrl, field_path
+from collector.values import Headers, Seconds, Statuses, Text, WebUrl, field_path
 from collector.yaml_file import read_yaml
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class _Defaults(_Strict):
 
 
 class _Entry(_Defaults):
-    name: Name = Constrained(min_length=1)
+    name: str = Constrained(min_length=1)
     url: WebUrl
     body: Text | None = None
 

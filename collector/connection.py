@@ -38,7 +38,7 @@ class TimedConnector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - handed to TCPConnector unseen
         super().__init__(**options)
-        self._factory: partial[ResponseHandler] = partial(TimedProtocol, loop=self._loop)
+        self._factory = partial(TimedProtocol, loop=self._loop)  # type: ignore[assignment] # partial is invariant
 
 
 class TimedResponse(aiohttp.ClientResponse):

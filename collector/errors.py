@@ -7,6 +7,7 @@ CollectorError
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 
@@ -50,3 +51,10 @@ class ListenError(CollectorError):
         )
         self.host = host
         self.port = port
+
+
+def system_words(error: OSError) -> str:
+    """Return the system's own words for an error, without the address that event loops add, or its type's name."""
+    if error.errno and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__  # name lookups have numbers of their own, below 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 import aiohttp
 
 from collector.connection import TimedConnector, TimedResponse
+from collector.errors import system_words
 from collector.outcome import Outcome, reason_for_status
 from collector.phases import PhaseClock, phase_trace
 from collector.quota import parse_quotas
@@ -139,5 +140,4 @@ def _reason_without_answer(error: Exception) -> str:
 
 def _describe(error: Exception) -> str:
     # The text of an aiohttp error may hold the URL, and the URL a key.
-    cause = getattr(error, "os_error", None) or error
-    return getattr(cause, "strerror", None) or type(error).__name__
+    return system_words(error) if isinstance(error, OSError) else type(error).__name__

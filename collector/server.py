@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
-from collector.errors import ListenError
+from collector.errors import ListenError, system_words
 from collector.version import __version__
 
 if TYPE_CHECKING:
@@ -68,13 +67,8 @@ async def listen(app: web.Application, host: str, port: int) -> tuple[web.AppRun
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
-        raise ListenError(host, port, _cause(error)) from error
+        raise ListenError(host, port, system_words(error)) from error
     return runner, f"http://{_bracketed(host)}:{runner.addresses[0][1]}"
-
-
-def _cause(error: OSError) -> str:
-    # asyncio wraps the system's words in its own and keeps the number, uvloop does not.
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 
 def _bracketed(host: str) -> str:

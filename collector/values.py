@@ -45,21 +45,15 @@ def _expanded(text: str, info: ValidationInfo) -> str:
     environ: dict[str, str] = info.context or {}
 
     def value_of(match: re.Match[str]) -> str:
-        # An empty variable is what docker compose makes of one that nobody set.
-        if value := environ.get(match[1]):
-            return value
-        raise wrong(
-            f"the environment variable {match[1]} is not set",
-            f"set {match[1]} for the collector, and not empty",
-        )
+        value = environ.get(match[1], "")
+        if not value:  # also what docker compose makes of a variable that nobody set
+            what = f"the environment variable {match[1]} is not set"
+            raise wrong(what, f"set {match[1]} for the collector, and not empty")
+        if any("\ud800" <= char <= "\udfff" for char in value):  # how Python reads bytes that are not UTF-8
+            raise wrong(f"the environment variable {match[1]} is not UTF-8", f"set {match[1]} to UTF-8 text")
+        return value
 
     return _VARIABLE.sub(value_of, text)
-
-
-def _encodable(text: str) -> str:
-    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise wrong("contains NUL or half a surrogate pair, which no metric can carry")
-    return text
 
 
 def _web_url(text: str) -> str:
@@ -88,8 +82,7 @@ def _header_value(text: str) -> str:
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 Statuses = Annotated[frozenset[int], BeforeValidator(_statuses)]
-Name = Annotated[str, AfterValidator(_encodable)]
-Text = Annotated[str, AfterValidator(_encodable), AfterValidator(_expanded)]
+Text = Annotated[str, AfterValidator(_expanded)]
 WebUrl = Annotated[Text, AfterValidator(_web_url)]
 Headers = dict[Annotated[str, AfterValidator(_header_name)], Annotated[Text, AfterValidator(_header_value)]]
 
