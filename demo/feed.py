@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 from rich.text import Text
 
+from demo.incidents import Kind
 from demo.processes import answers
 
 if TYPE_CHECKING:
@@ -43,10 +44,12 @@ class Feed:
         self._status_url = f"{ports.url('sidecar')}/status"
         self._ready_url = f"{ports.url('sidecar')}/ready"
         self._events_url = f"{ports.url('simulator')}/_demo/events"
+        self._incidents_url = f"{ports.url('simulator')}/_demo/incidents"
         self._console = console
         self._seen_sidecar = 0
         self._seen_simulator = 0
         self._ready = False
+        self._silent: set[str] = set()
 
     def poll(self) -> None:
         """Print the events since the last call, oldest first."""
@@ -57,6 +60,13 @@ class Feed:
         if not self._ready and answers(self._ready_url):
             self._ready = True
             self.tell("ready", None, "the models are in service; every API is scored every 15 s")
+
+    def silent_apis(self) -> set[str]:
+        """Names of the APIs that the collector is to forget for now."""
+        incidents = _get(self._incidents_url)
+        if incidents is not None:
+            self._silent = {i["api_name"] for i in incidents if i["kind"] == Kind.SILENCE}
+        return self._silent
 
     def tell(self, kind: str, api_name: str | None, text: str, time: datetime | None = None) -> None:
         """Print one event as one line."""

@@ -30,6 +30,12 @@ class ProcessGroup:
             self._processes.append(process)
         return process
 
+    def end(self, process: Process) -> None:
+        """Stop a member before the others."""
+        with self._interrupts.held():
+            self._processes.remove(process)
+            process.stop()
+
     def check(self) -> None:
         """Raise ProcessError if one of the processes has ended."""
         for process in self._processes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from collector.contract import RESPONSE_TIME_BUCKETS
+from collector.schedule import next_slot, offset
 from demo.law import HOUR, draw
 from ml_sidecar.contract import (
     ERROR_RATE,
@@ -57,7 +58,7 @@ class Counters:
 
 
 def simulate(api: Api, start: float, end: float) -> Counters:
-    """Probe an API from `start` to `end` and scrape the collector meanwhile; the same span gives the same past.
+    """Probe an API on the collector's schedule from `start` to `end` and scrape the collector meanwhile; the same span gives the same past.
 
     Args:
         api: The API.
@@ -65,7 +66,7 @@ def simulate(api: Api, start: float, end: float) -> Counters:
         end: Unix time of the last scrape, at most.
     """
     rng = np.random.default_rng([zlib.crc32(api.name.encode()), int(start)])
-    begun = np.arange(start + rng.uniform(0, api.interval), end, api.interval)
+    begun = np.arange(next_slot(start, api.interval, offset(api.name, api.interval)), end, api.interval)
     outcomes = draw(api.behaviour(begun), len(begun), rng)
     seconds = outcomes.seconds + HTTP_OVERHEAD_SECONDS
     ended = begun + seconds

@@ -47,6 +47,7 @@ class Runner:
         self._directory = directory
         self._console = console
         self._group = ProcessGroup(interrupts)
+        self._silent: set[str] = set()
 
     def run(self) -> None:
         """Run until KeyboardInterrupt.
@@ -72,9 +73,7 @@ class Runner:
             "Simulator", ["demo.simulator", str(self._ports.simulator)], "simulator", "/_demo/health"
         )
         history_end = self._prepare_history()
-        apis = self._directory / "apis.yml"
-        apis.write_text(collector_text(FLEET, self._ports.url("simulator")), encoding="utf-8")
-        self._start_python("Collector", ["collector", "run", "--config", str(apis)], "collector", "/health")
+        self._collector = self._start_collector()
         time.sleep(max(0.0, history_end - time.time()))
         self._say("Starting Prometheus, Alertmanager and the sidecar")
         self._start_servers()
@@ -128,7 +127,15 @@ class Runner:
         for process, role in started:
             process.wait_ready(f"{ports.url(role)}/-/ready")
 
-    def _start_python(self, name: str, module: list[str], role: str, ready_path: str) -> None:
+    def _start_collector(self) -> Process:
+        apis = self._directory / "apis.yml"
+        text = collector_text(FLEET, self._ports.url("simulator"), left_out=self._silent)
+        apis.write_text(text, encoding="utf-8")
+        return self._start_python(
+            "Collector", ["collector", "run", "--config", str(apis)], "collector", "/health"
+        )
+
+    def _start_python(self, name: str, module: list[str], role: str, ready_path: str) -> Process:
         process = self._group.start(
             lambda: Process(
                 name,
@@ -139,6 +146,7 @@ class Runner:
             )
         )
         process.wait_ready(self._ports.url(role) + ready_path)
+        return process
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -156,7 +164,17 @@ class Runner:
         while True:
             self._group.check()
             feed.poll()
+            self._apply_silence(feed.silent_apis())
             time.sleep(_POLL_SECONDS)
+
+    def _apply_silence(self, silent: set[str]) -> None:
+        """Let the collector forget the silent APIs: it reads its configuration only when it starts."""
+        if silent == self._silent:
+            return
+        self._silent = silent
+        self._group.end(self._collector)
+        self._collector = self._start_collector()
+        write_state(self._directory, self._ports, self._group.pids)
 
     def _announce(self) -> None:
         self._console.print()
@@ -173,7 +191,8 @@ class Runner:
             f"  .venv/bin/python -m demo incident {FLEET[1].name} --kind outage --minutes 6\n"
             "Ctrl-C ends everything.\n",
             highlight=False,
+            soft_wrap=True,
         )
 
     def _say(self, text: str) -> None:
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, soft_wrap=True)
