@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import typer
 
 from ml_sidecar.features import Array, Entity, Feature, Window
 from ml_sidecar.models.performance_predictor import PerformancePredictor
@@ -110,7 +111,9 @@ def summary(figures: pd.DataFrame) -> dict[str, float]:
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=_DEFAULT_DATA)
     parser.add_argument("--out", type=Path, help="write one CSV of forecasts per series here")
     parser.add_argument("--every", type=int, default=1, help="only every n-th series")
@@ -125,10 +128,13 @@ def main() -> None:
         figures = judge(series, table)
         if figures:
             rows.append({"series": series.name, **figures})
-            print(f"{series.name:60} " + "  ".join(f"{k} {v:.3f}" for k, v in figures.items()), flush=True)
+            typer.echo(f"{series.name:60} " + "  ".join(f"{k} {v:.3f}" for k, v in figures.items()))
     cpu = time.process_time() - began
-    report = summary(pd.DataFrame(rows)) | {"cpu_seconds": cpu, "cpu_seconds_per_1000_rows": 1000 * cpu / max(seen, 1)}
-    print(json.dumps({k: round(v, 4) for k, v in report.items()}))
+    report = summary(pd.DataFrame(rows)) | {
+        "cpu_seconds": cpu,
+        "cpu_seconds_per_1000_rows": 1000 * cpu / max(seen, 1),
+    }
+    typer.echo(json.dumps({k: round(v, 4) for k, v in report.items()}))
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

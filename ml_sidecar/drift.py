@@ -18,7 +18,9 @@ _PSEUDO: Final = 0.5
 _LEAST_ROWS: Final = 100
 
 
-def population_stability(recent: Window, reference: Window, features: list[Feature] | tuple[Feature, ...]) -> Array:
+def population_stability(
+    recent: Window, reference: Window, features: list[Feature] | tuple[Feature, ...]
+) -> Array:
     """Population stability index per feature, pooled over all APIs, each in units of its own usual values.
 
     Args:

@@ -89,9 +89,7 @@ class ThresholdOptimizer:
         limits = _limits(peaks, typical, np.maximum(least, 1e-9 * (1 + np.abs(normal))), weeks, budget)
         bound = np.clip(normal[:, None] + sign * limits, feature.minimum, feature.maximum)
         costs = [
-            np.stack(
-                [self._alerts(sign * values[:, part], sign * bound[part, s]) for s in range(2)], axis=1
-            )
+            np.stack([self._alerts(sign * values[:, part], sign * bound[part, s]) for s in range(2)], axis=1)
             for part in _chunks(values.shape[1])
         ]
         paid = np.concatenate(costs) if costs else np.empty((0, 2))
@@ -108,15 +106,19 @@ class ThresholdOptimizer:
         change = np.concatenate([np.ones(rises.shape, np.int8), np.full(falls.shape, -1, np.int8)])
         order = np.argsort(-level, axis=0, kind="stable")
         level = np.take_along_axis(level, order, 0)
-        alerts = np.maximum.accumulate(np.cumsum(np.take_along_axis(change, order, 0), axis=0, dtype=np.int32), axis=0)
+        alerts = np.maximum.accumulate(
+            np.cumsum(np.take_along_axis(change, order, 0), axis=0, dtype=np.int32), axis=0
+        )
         counts = np.arange(_PEAKS)[:, None, None]
         reached = (alerts[None] > counts).argmax(axis=1)
         peaks = np.where((alerts[-1] > counts[:, 0]), np.take_along_axis(level, reached, 0), -np.inf)
         return np.where(np.isfinite(peaks), peaks, np.nan), _quartile(badness)
 
     def _episodes(self, badness: Array) -> tuple[Array, Array]:
-        """Running level whose excursions beyond a threshold are the episodes an alert would make of them, and the
-        same one row before; both (T, A).
+        """Running level whose excursions beyond any threshold are the episodes an alert would make of them.
+
+        Returns:
+            That level and the same one row before, both (T, A).
         """
         solid = np.where(np.isfinite(badness), badness, -np.inf)
         sustained = solid.copy()
@@ -161,7 +163,9 @@ def _limits(peaks: Array, typical: Array, least: Array, weeks: Array, budget: fl
     limits = []
     for share in _SHARES:
         allowed = share * budget * weeks
-        seen = np.take_along_axis(peaks, np.clip(np.floor(allowed), 0, len(peaks) - 1).astype(np.int64)[None], 0)[0]
+        seen = np.take_along_axis(
+            peaks, np.clip(np.floor(allowed), 0, len(peaks) - 1).astype(np.int64)[None], 0
+        )[0]
         beyond = lowest + tail * np.log(np.maximum(used / np.maximum(allowed, 1e-9), 1.0))
         # A threshold that lies just on the costliest tolerated peak would be crossed by its like.
         limits.append(np.where(allowed >= 1, seen, np.maximum(seen, beyond)))
@@ -188,7 +192,9 @@ def _quartile(values: Array) -> Array:
     return np.asarray(np.take_along_axis(ordered, at[None], 0)[0])
 
 
-def changed_thresholds(former: Thresholds, present: Thresholds, features: Sequence[Feature]) -> dict[str, int]:
+def changed_thresholds(
+    former: Thresholds, present: Thresholds, features: Sequence[Feature]
+) -> dict[str, int]:
     """Number of thresholds per feature that moved by more than the smallest deviation worth an alarm.
 
     A feature without a smallest deviation counts a move by more than 5 % of the former value. APIs and features that

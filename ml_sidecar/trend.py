@@ -1,6 +1,6 @@
 """The lasting direction of each feature, or 0 where the data do not show one.
 
-Daily means (which cancel the daily rhythm) through the Theil–Sen slope with Sen's interval (Sen 1968; Gilbert 1987,
+Daily means (which cancel the daily rhythm) through the Theil-Sen slope with Sen's interval (Sen 1968; Gilbert 1987,
 16.4.3), whose Kendall variance is corrected for autocorrelation after Hamed and Rao (1998). From two weeks on, the
 difference between working days and weekends is taken out first.
 """
@@ -22,7 +22,9 @@ _LEAST_SHARE: Final = 0.25
 _Z: Final = 1.959964
 
 
-def performance_trend(window: Window, excluded: Mask | None = None, local_time: LocalTime | None = None) -> Array:
+def performance_trend(
+    window: Window, excluded: Mask | None = None, local_time: LocalTime | None = None
+) -> Array:
     """Robust slope of each feature, in its unit per day.
 
     Args:
@@ -37,7 +39,7 @@ def performance_trend(window: Window, excluded: Mask | None = None, local_time: 
     count, features = len(window.entities), len(window.features)
     daily = _daily_means(values.reshape(len(values), count * features), window.step)
     if len(daily) >= 14:
-        middays = window.end - _DAY * (np.arange(len(daily))[::-1] + 0.5)
+        middays = window.end - _DAY * (np.arange(len(daily), dtype=np.float64)[::-1] + 0.5)
         local = (local_time or LocalTime()).local(middays, window.entities)
         weekend = np.repeat((np.floor(local / _DAY) + 3) % 7 >= 5, features, axis=1)
         daily = _without_weekends(daily, weekend)
@@ -72,7 +74,7 @@ def _pairs(daily: Array) -> tuple[Array, Array]:
 
 
 def _sen(daily: Array) -> tuple[Array, Array]:
-    """Theil–Sen slope (S,), 0 where there are no two days, and the sorted slopes of all pairs."""
+    """Theil-Sen slope (S,), 0 where there are no two days, and the sorted slopes of all pairs."""
     ordered = np.sort(_pairs(daily)[0], axis=0)
     return (np.nan_to_num(median(ordered)) if len(ordered) else np.zeros(daily.shape[1])), ordered
 
@@ -106,7 +108,5 @@ def _variance_inflation(daily: Array, slope: Array) -> Array:
         correlation = (away[lag:] * away[:-lag]).sum(axis=0) / np.maximum(power, 1e-12)
         significant = correlation > _Z / math.sqrt(total)
         weight = (total - lag) * (total - lag - 1) * (total - lag - 2)
-        factor += np.where(
-            significant, 2.0 / (total * (total - 1) * (total - 2)) * weight * correlation, 0.0
-        )
+        factor += np.where(significant, 2.0 / (total * (total - 1) * (total - 2)) * weight * correlation, 0.0)
     return factor

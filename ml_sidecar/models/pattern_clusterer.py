@@ -212,7 +212,7 @@ def _centres(rows: Array, seed: int) -> Array:
         found = float(silhouette_score(rows, model.labels_, sample_size=sample, random_state=seed))
         if found > quality + 0.01:
             best, quality = centres, found
-    return best[np.lexsort(best.T[::-1])]
+    return np.asarray(best[np.lexsort(best.T[::-1])])
 
 
 def _closest(centres: Array) -> float:

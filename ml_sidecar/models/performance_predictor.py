@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_sidecar.contract import MODEL_NAMES, RESPONSE_TIME, SUCCESS_RATE
+from ml_sidecar.contract import MODEL_NAMES
 from ml_sidecar.errors import NotEnoughDataError, NotTrainedError
 from ml_sidecar.features import Array, Entity, Feature, Mask, Window
 from ml_sidecar.localtime import LocalTime
@@ -169,8 +169,7 @@ class PerformancePredictor:
         window = window.of(self._entities)
         values, local = self._flat(window), self._local(window.times)
         first = round(window.start / self._clock.step)
-        if self._row is not None:
-            self._skip(first)
+        self._skip(first)
         for i, row in enumerate(values):
             self._step(first + i, row, local[i])
 
@@ -209,9 +208,9 @@ class PerformancePredictor:
 
     def _skip(self, first: int) -> None:
         """Rows that never came count as absent; beyond four weeks nothing remembers the difference."""
-        assert_row = self._row if self._row is not None else first
-        start = max(assert_row + 1, first - 28 * self._clock.day)
-        local = self._local(np.arange(start, first) * self._clock.step)
+        begin = first if self._row is None else self._row + 1
+        start = max(begin, first - 28 * self._clock.day)
+        local = self._local(np.arange(start, first, dtype=np.float64) * self._clock.step)
         absent = np.full(self._history.width, np.nan)
         for i, row in enumerate(range(start, first)):
             self._step(row, absent, local[i])
@@ -328,9 +327,7 @@ class PerformancePredictor:
     def _lessons(self, values: Array) -> list[Lessons]:
         rng = np.random.default_rng(self._seed)
         count = len(self.features)
-        return [
-            Lessons(self._clock, np.arange(i, values.shape[1], count), values, rng) for i in range(count)
-        ]
+        return [Lessons(self._clock, np.arange(i, values.shape[1], count), values, rng) for i in range(count)]
 
     def _fit_forests(self, lessons: list[Lessons], row: int) -> None:
         for forest, lesson in zip(self._forests, lessons, strict=True):

@@ -85,7 +85,7 @@ class Trail:
 
     def ago(self, count: int) -> Array:
         """The row `count` rows before the last, (S,)."""
-        return self._rows[self._end - 1 - count].astype(np.float64)
+        return np.asarray(self._rows[self._end - 1 - count], dtype=np.float64)
 
     def rearrange(self, columns: Columns) -> None:
         """Take over other series, -1 for new ones."""
@@ -176,7 +176,7 @@ class History:
 
         def earlier(days: Columns) -> NDArray[np.float32]:
             slots = target - days[:, None, None] * per_day
-            return self._table[slots % len(self._table), np.arange(self.width)]
+            return np.asarray(self._table[slots % len(self._table), np.arange(self.width)])
 
         days = np.arange(1, _PROFILE_DAYS + 1)
         recent = earlier(days)
@@ -201,7 +201,8 @@ class History:
         each = np.arange(self.width)
         before, after = table[low, each], table[low + 1, each]
         between = np.where(share < 1e-6, before, (1 - share) * before + share * after)
-        return np.where(np.isfinite(between), between, np.where(np.isfinite(before), before, after))
+        nearest = np.where(np.isfinite(before), before, after)
+        return np.asarray(np.where(np.isfinite(between), between, nearest))
 
     @property
     def seasons(self) -> Seasons:

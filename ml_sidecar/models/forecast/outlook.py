@@ -48,7 +48,8 @@ class Outlook:
         ahead = self.ahead[:, :, series]
         common = np.broadcast_to(self.common[:, None, series], (len(self.common), *ahead.shape[1:]))
         stacked = np.concatenate([common, ahead]).reshape(len(common) + len(ahead), -1)
-        return np.nan_to_num(stacked.T, nan=0.0, posinf=0.0, neginf=0.0).astype(np.float32)
+        known = np.nan_to_num(stacked.T, nan=0.0, posinf=0.0, neginf=0.0)
+        return np.asarray(known, dtype=np.float32)
 
 
 def look(history: History) -> Outlook:

@@ -27,15 +27,38 @@ class Record:
         self._sums = np.zeros((len(_SUMS), width))
 
     def add(
-        self, error: Array, last: Array, seasonal: Array, half_width: Array, worth: Array, confidence: Array, known: Mask
+        self,
+        error: Array,
+        last: Array,
+        seasonal: Array,
+        half_width: Array,
+        worth: Array,
+        confidence: Array,
+        known: Mask,
     ) -> None:
-        """Count one resolved forecast per series, all (S,): absolute errors of the forecast and of both naive ones
-        (NaN where a naive forecast was not possible), half width of its interval, smallest deviation worth an alarm,
-        stated confidence; only where `known`.
+        """Count one resolved forecast per series, only where `known`; all (S,).
+
+        Args:
+            error: absolute error of the forecast.
+            last: that of the last value.
+            seasonal: that of the seasonal naive, NaN where it was not possible; such a forecast does not count.
+            half_width: of its interval.
+            worth: smallest deviation worth an alarm.
+            confidence: as stated.
+            known: whether the truth has come.
         """
         hit = error <= worth
         new = np.stack(
-            [np.ones_like(error), error, last, seasonal, error <= half_width, hit, (confidence - hit) ** 2, worth]
+            [
+                np.ones_like(error),
+                error,
+                last,
+                seasonal,
+                error <= half_width,
+                hit,
+                (confidence - hit) ** 2,
+                worth,
+            ]
         )
         known = known & np.isfinite(seasonal)
         self._sums = np.where(known, self._decay * self._sums + new, self._sums)

@@ -37,7 +37,7 @@ class Residuals:
 
     def half_width(self, sigma: Array) -> Array:
         """Half width (H, S) of the 90 % interval at volatility (S,); never quite 0, which rounding would miss."""
-        return np.maximum(self._factor, 1e-3) * sigma
+        return np.asarray(np.maximum(self._factor, 1e-3) * sigma)
 
     def resolve(self, horizon: int, error: Array, sigma: Array, half_width: Array, known: Mask) -> None:
         """Learn from signed errors truth - forecast (S,) at one horizon, where `known` (S,)."""
@@ -56,7 +56,7 @@ class Residuals:
             np.float64
         )
         if (count >= _ENOUGH).all():
-            return own
+            return np.asarray(own)
         wide = np.full(self._features, 3 * np.sqrt(self._hours[horizon]))
         by_feature = size.reshape(len(size), -1, self._features)
         for i in range(self._features):
@@ -64,7 +64,9 @@ class Residuals:
             pooled = pooled[np.isfinite(pooled)]
             if len(pooled) >= _ENOUGH:
                 wide[i] = max(wide[i], float(np.quantile(pooled, 1 - MISS / 2)))
-        return np.where(count >= _ENOUGH, own, np.fmax(own, np.tile(wide, len(own) // self._features)))
+        return np.asarray(
+            np.where(count >= _ENOUGH, own, np.fmax(own, np.tile(wide, len(own) // self._features)))
+        )
 
     def probability_within(self, low: Array, high: Array) -> Array:
         """Probability (H, S) that error / volatility lies in [low, high], each (H, S), shrunk towards all APIs' share."""

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from ml_sidecar.features import Array, Direction, Feature, Window
+from ml_sidecar.features import Array, Direction, Feature, Mask, Window
 from ml_sidecar.models.forecast.arrays import mean, median
 
 TRAITS: Final = ("silence", "failing", "bursts", "slower", "jitter", "spells", "rhythm", "traffic")
@@ -59,7 +59,7 @@ def describe_day(window: Window, features: Sequence[Feature], usual: Array) -> A
         ],
         axis=1,
     )
-    seen = np.isfinite(values).any(axis=(0, 2))
+    seen = np.asarray(np.isfinite(values).any(axis=(0, 2)))
     return np.where(seen[:, None], np.nan_to_num(np.clip(vector, -1.0, 1.0)), np.nan)
 
 
@@ -96,7 +96,7 @@ def _badness(values: Array, feature: Feature) -> Array:
 
 
 def _silence(values: Array, others: Sequence[int]) -> Array:
-    absent = ~np.isfinite(values).any(axis=2)
+    absent: Mask = np.asarray(~np.isfinite(values).any(axis=2))
     for i in others:
         absent |= values[:, :, i] == 0.0
     return np.asarray(absent.mean(axis=0))
@@ -116,7 +116,8 @@ def _jitter(values: Array, step: float) -> Array:
     blocks = np.sort(values[len(values) - hours * rows :].reshape(hours, rows, -1), axis=1)
     low, middle, high = blocks[:, rows // 4], blocks[:, rows // 2], blocks[:, (3 * rows) // 4]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num(median(np.where(middle > 0, (high - low) / middle, np.nan)))
+        spread = median(np.where(middle > 0, (high - low) / middle, np.nan))
+    return np.nan_to_num(spread)
 
 
 def _wave(hourly: Array) -> Array:
@@ -127,13 +128,14 @@ def _wave(hourly: Array) -> Array:
     away = np.nan_to_num(hourly - mean(hourly))
     angle = 2 * np.pi * np.arange(hours)[:, None] / 24.0
     sine, cosine = np.sin(angle), np.cos(angle)
-    return 2 / hours * ((away * sine).sum(axis=0) * sine + (away * cosine).sum(axis=0) * cosine)
+    wave = (away * sine).sum(axis=0) * sine + (away * cosine).sum(axis=0) * cosine
+    return np.asarray(2 / hours * wave)
 
 
 def _spells(hourly: Array) -> Array:
     with np.errstate(invalid="ignore"):
         slow = hourly - _wave(hourly) > 1.5 * median(hourly)
-    return np.minimum(4 * slow.mean(axis=0), 1.0)
+    return np.asarray(np.minimum(4 * slow.mean(axis=0), 1.0))
 
 
 def _rhythm(hourly: Array) -> Array:
