@@ -82,8 +82,9 @@ def _requests_per_minute(window: int, interval: int) -> str:
     collector, and would read too low.
     """
     scrapes = math.ceil(_COVERAGE * window / interval)
-    covered = f"min {BY_API} (count_over_time({raw.REQUESTS.name}[{duration(window)}])) >= {scrapes}"
-    return f"60 * {_rate(raw.REQUESTS.name, window)}\nand {covered}\nand {fresh(window)}"
+    no_hole = f"min {BY_API} (count_over_time({raw.REQUESTS.name}[{duration(window)}])) >= {scrapes}"
+    old_enough = f"count {BY_API} ({raw.REQUESTS.name} offset {duration(window)})"
+    return f"60 * {_rate(raw.REQUESTS.name, window)}\nand {no_hole}\nand {old_enough}\nand {fresh(window)}"
 
 
 def _group(name: str, window: int, settings: Settings) -> Group:
