@@ -28,7 +28,7 @@ async def serve() -> AsyncIterator[Serve]:
     async def start(handler: Handler, tls: ssl.SSLContext | None = None) -> str:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", handler)
-        server = TestServer(app, host="127.0.0.1", **({"scheme": "https"} if tls else {}))
+        server = TestServer(app, host="127.0.0.1", scheme="https" if tls else "http")
         await server.start_server(ssl=tls, shutdown_timeout=0.1)
         servers.append(server)
         return str(server.make_url("/"))

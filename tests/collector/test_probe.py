@@ -95,13 +95,13 @@ async def test_time_is_taken_where_bytes_arrive(
 
     def then_busy(self: TimedProtocol, data: bytes) -> None:
         arrived(self, data)
-        time.sleep(0.5)
+        time.sleep(0.2)
 
     monkeypatch.setattr(TimedProtocol, "data_received", then_busy)
     started = time.perf_counter()
     outcome = await prober.probe(api(await serve(ok)))
     assert outcome.response_time is not None
-    assert outcome.response_time <= time.perf_counter() - started - 0.5
+    assert outcome.response_time <= time.perf_counter() - started - 0.2
 
 
 async def test_silence_is_a_timeout(serve: Serve, prober: Prober) -> None:

@@ -1,0 +1,77 @@
+"""The command line and the environment variables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+import collector
+from collector.cli import app
+from collector.errors import ConfigError
+from collector.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_example_is_valid() -> None:
+    """The configuration that we ship passes its own check."""
+    result = CliRunner().invoke(app, ["check", "--config", "collector/apis.yml"])
+    assert (result.exit_code, result.output) == (0, "collector/apis.yml: no errors, 2 APIs\n")
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_bad_configuration(tmp_path: Path, command: str) -> None:
+    """A wrong file ends either command with exit status 1 and the message, without a traceback."""
+    path = tmp_path / "apis.yml"
+    path.write_text("apis: [{name: A, url: 'http://a.example', intervall: 1}]", encoding="utf-8")
+    result = CliRunner().invoke(app, [command, "--config", str(path)])
+    expected = f"rapidapi-collector: {path}: apis[0].intervall: unknown key; did you mean `interval`?\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", expected)
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        (
+            {"COLLECTOR_PORT": "http"},
+            "environment: COLLECTOR_PORT: 'http' is no port; set a number from 0 to 65535, or leave it unset",
+        ),
+        (
+            {"COLLECTOR_PORT": "65536"},
+            "environment: COLLECTOR_PORT: '65536' is no port; set a number from 0 to 65535, or leave it unset",
+        ),
+        (
+            {"LOG_LEVEL": "loud"},
+            "environment: LOG_LEVEL: 'LOUD' is no level; set DEBUG, INFO, WARNING or ERROR",
+        ),
+    ],
+)
+def test_bad_environment(environ: dict[str, str], message: str) -> None:
+    """A wrong environment variable is named, with what to set instead."""
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environ(environ)
+    assert str(caught.value) == message
+
+
+def test_settings() -> None:
+    """Variables that are unset or empty leave the defaults; the others decide."""
+    assert Settings.from_environ({"COLLECTOR_PORT": ""}) == Settings("127.0.0.1", 9101, "production", "INFO")
+    environ = {"COLLECTOR_HOST": "::1", "COLLECTOR_PORT": "1", "ENVIRONMENT": "lab", "LOG_LEVEL": "debug"}
+    assert Settings.from_environ(environ) == Settings("::1", 1, "lab", "DEBUG")
+
+
+def test_public_names() -> None:
+    """What the package offers is there, under the names that it promises."""
+    assert collector.__all__ == ["CollectorError", "ConfigError", "InstrumentedSession", "__version__"]
+    assert all(hasattr(collector, name) for name in collector.__all__)
+
+
+def test_names_cost_nothing() -> None:
+    """Who only wants the metric names, or a measured session, does not load the prober."""
+    code = "import sys, collector.contract; sys.exit('aiohttp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,311 @@
+"""The running collector: a process of its own that probes, serves and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+import requests
+import yaml
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Metric, parser
+from prometheus_client.openmetrics import parser as openmetrics_parser
+
+from collector import contract
+from collector.config import Api
+from collector.metrics import ProbeMetrics
+from collector.outcome import Outcome
+from collector.probe import Prober
+from collector.resolver import ThreadPerLookupResolver
+from collector.service import Watch, _probe_until
+from demo.tools import tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from tests.collector.conftest import Serve
+
+    Parse = Callable[[str], Iterable[Metric]]
+
+pytestmark = pytest.mark.integration
+
+ODD_NAMES = [
+    "Wetter ☀ Zürich",
+    'quote"d',
+    "back\\slash\\n",
+    "line\nbreak",
+    "{a='b'},c\r\t",
+    "\U0001f642",
+    "'",
+]
+OPENMETRICS = "application/openmetrics-text"
+SECRET = "s3cr3t"
+
+
+class Quota(BaseHTTPRequestHandler):
+    """An API with a quota."""
+
+    def do_GET(self) -> None:
+        """Answer with quota headers."""
+        self.send_response(200)
+        for part, value in (("Limit", 500), ("Remaining", 498), ("Reset", 60)):
+            self.send_header(f"X-RateLimit-Requests-{part}", str(value))
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def running(config: Path, **environ: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the collector in a process of its own; give it and its URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "collector", "run", "--config", str(config)],
+        env=os.environ | {"COLLECTOR_PORT": "0", "ENVIRONMENT": "test"} | environ,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        url = re.search(r"metrics at (http://.*)/metrics", line)
+        assert url, line + process.stderr.read()
+        yield process, url[1]
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def collector_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the URL of a collector that has probed an API under each odd name."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Quota)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    apis = [{"name": name, "url": f"http://127.0.0.1:{server.server_port}/"} for name in ODD_NAMES]
+    config = tmp_path_factory.mktemp("collector") / "apis.yml"
+    config.write_text(yaml.safe_dump({"defaults": {"interval": "1s"}, "apis": apis}), encoding="utf-8")
+    with running(config) as (_, url):
+        deadline = time.monotonic() + 30
+        while requests.get(f"{url}/metrics", timeout=10).text.count("\nrapidapi_api_quota_remaining{") < len(
+            apis
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield url
+    server.shutdown()
+    server.server_close()
+
+
+def test_promtool_finds_nothing(collector_url: str) -> None:
+    """`promtool check metrics` has nothing to say about names, types and help texts."""
+    exposition = requests.get(f"{collector_url}/metrics", timeout=10).content
+    check = subprocess.run(
+        [tool("promtool"), "check", "metrics"], input=exposition, capture_output=True, check=False
+    )
+    assert (check.returncode, check.stdout, check.stderr) == (0, b"", b"")
+
+
+def test_metrics_are_those_of_the_contract(collector_url: str) -> None:
+    """Exactly the contract's metrics are exposed, with its types and labels, and no `_created` series beside them."""
+    exposition = requests.get(f"{collector_url}/metrics", timeout=10).text
+    families = {family.name: family for family in parser.text_string_to_metric_families(exposition)}
+    expected = {metric.name.removesuffix("_total"): metric for metric in contract.METRICS}
+    del expected[contract.CERTIFICATE_EXPIRY.name]  # plain HTTP has none; the family shows no sample
+    assert {name for name, family in families.items() if family.samples} == set(expected)
+    for name, metric in expected.items():
+        assert (families[name].type, families[name].documentation) == (metric.kind, metric.help)
+        assert {*families[name].samples[0].labels} - {"le"} == {*metric.label_names}
+        assert families[name].samples[0].labels["environment"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type", "parse"),
+    [
+        ("*/*", "text/plain", parser.text_string_to_metric_families),
+        (
+            "application/openmetrics-text;version=1.0.0",
+            OPENMETRICS,
+            openmetrics_parser.text_string_to_metric_families,
+        ),
+    ],
+    ids=["Prometheus", "OpenMetrics"],
+)
+def test_odd_names_survive(collector_url: str, accept: str, content_type: str, parse: Parse) -> None:
+    """Whatever an API is called, its name arrives unharmed, in both text formats."""
+    answer = requests.get(f"{collector_url}/metrics", headers={"Accept": accept}, timeout=10)
+    families = parse(answer.content.decode())
+    requests_family = next(family for family in families if family.name == "rapidapi_api_requests")
+    assert {sample.labels["api_name"] for sample in requests_family.samples} == set(ODD_NAMES)
+    assert answer.headers["Content-Type"].startswith(f"{content_type}; version=")
+
+
+def test_health(collector_url: str) -> None:
+    """`/health` says that the collector lives, how many APIs it probes, and since when."""
+    answer = requests.get(f"{collector_url}/health", timeout=10)
+    assert answer.headers["Content-Type"].startswith("application/json")
+    health = answer.json()
+    assert (health["status"], health["apis"]) == ("ok", len(ODD_NAMES))
+    assert health["uptime"] > 0
+    assert set(health) == {"status", "apis", "version", "uptime"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_stop_it(tmp_path: Path, number: signal.Signals) -> None:
+    """SIGTERM and Ctrl-C end the collector at once with exit status 0, a hanging probe notwithstanding."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/?key={SECRET}"
+        config = tmp_path / "apis.yml"
+        text = json.dumps({"defaults": {"interval": 1, "timeout": 1}, "apis": [{"name": "A", "url": url}]})
+        config.write_text(text, encoding="utf-8")
+        with running(config) as (process, _):
+            silent.settimeout(20)
+            connection, _address = silent.accept()
+            with connection:
+                process.send_signal(number)
+                assert process.wait(20) == 0
+            assert process.stderr is not None
+            log = process.stderr.read()
+            assert log.endswith("INFO collector: stopped\n")
+            assert SECRET not in log
+
+
+def test_taken_port(tmp_path: Path) -> None:
+    """A port in use is one clear line and exit status 1."""
+    config = tmp_path / "apis.yml"
+    config.write_text("apis: [{name: A, url: 'http://127.0.0.1:9/'}]", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        finished = subprocess.run(
+            [sys.executable, "-m", "collector", "run", "--config", str(config)],
+            env=os.environ | {"COLLECTOR_PORT": str(port)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert finished.returncode == 1
+    assert finished.stderr == (
+        f"rapidapi-collector: cannot listen on 127.0.0.1:{port} (Address already in use); stop the program that "
+        "uses it, or set COLLECTOR_PORT to a free port (COLLECTOR_HOST for the address)\n"
+    )
+
+
+async def test_a_hanging_api_delays_no_other(serve: Serve, prober: Prober) -> None:
+    """While one API hangs, the others are probed on time, and the hanging one is not asked again."""
+    asked = 0
+    answered = asyncio.Semaphore(0)
+
+    async def hang(_request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def answer(_request: web.Request) -> web.Response:
+        if asked:
+            answered.release()
+        return web.Response()
+
+    apis = [
+        Api("hangs", await serve(hang), interval=0.05, timeout=60),
+        Api("answers", await serve(answer), interval=0.05, timeout=60),
+    ]
+    metrics = ProbeMetrics(CollectorRegistry(), "test")
+    for api in apis:
+        metrics.add_api(api.name, api.interval)
+    stop = asyncio.Event()
+    probing = asyncio.create_task(_probe_until(stop, [(api, Watch(api, prober, metrics)) for api in apis]))
+    for _ in range(5):
+        await answered.acquire()
+    stop.set()
+    await probing
+    assert asked == 1
+
+
+async def test_a_hanging_name_server_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many lookups that hang do not keep another from being answered."""
+    release = threading.Event()
+    look_up = socket.getaddrinfo
+
+    def hang(host: str, *args: object, **kwargs: object) -> object:
+        if host == "hangs.invalid":
+            release.wait()
+            raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")
+        return look_up(host, *args, **kwargs)  # type: ignore[arg-type] # handed through
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    resolver = ThreadPerLookupResolver()
+    hanging = [asyncio.create_task(resolver.resolve("hangs.invalid")) for _ in range(40)]
+    found = await resolver.resolve("localhost", 80)
+    assert {address["port"] for address in found} == {80}
+    release.set()
+    errors = await asyncio.gather(*hanging, return_exceptions=True)
+    assert {type(error) for error in errors} == {socket.gaierror}
+
+
+class Scripted(Prober):
+    """A prober whose probes end as told."""
+
+    def __init__(self, *ends: Outcome | Exception) -> None:
+        self._ends = iter(ends)
+
+    async def probe(self, _api: Api) -> Outcome:
+        """Return or raise the next end."""
+        end = next(self._ends)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+
+async def test_log_speaks_of_changes(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says when an API begins to fail, fails differently, and recovers; not each probe."""
+    ends = [
+        Outcome(None, 0.1),
+        *[Outcome("connect", detail="refused")] * 3,
+        Outcome("timeout", 1, detail="late"),
+    ]
+    metrics = ProbeMetrics(CollectorRegistry(), "test")
+    metrics.add_api("A", 1)
+    watch = Watch(
+        Api("A", "http://a.example"), Scripted(*ends, Outcome(None, 0.1), Outcome(None, 0.1)), metrics
+    )
+    with caplog.at_level(logging.INFO, "collector"):
+        for _ in range(7):
+            await watch.probe()
+    assert caplog.messages == [
+        "'A' fails: connect (refused)",
+        "'A' fails: timeout (late)",
+        "'A' answers again",
+    ]
+
+
+async def test_a_defect_is_logged_without_secrets(caplog: pytest.LogCaptureFixture) -> None:
+    """A defect in a probe is logged with its place but without its words, and probing goes on."""
+    registry = CollectorRegistry()
+    metrics = ProbeMetrics(registry, "test")
+    metrics.add_api("A", 1)
+    defect = aiohttp.InvalidURL(f"http://a.example/?key={SECRET}")
+    watch = Watch(Api("A", "http://a.example"), Scripted(defect, Outcome(None, 0.1)), metrics)
+    await watch.probe()
+    assert "probing 'A' failed with InvalidURL at" in caplog.text
+    assert "in probe" in caplog.text
+    assert SECRET not in caplog.text
+    await watch.probe()
+    labels = {"api_name": "A", "environment": "test"}
+    assert registry.get_sample_value("rapidapi_api_requests_total", labels | {"status": "success"}) == 1
