@@ -1,0 +1,118 @@
+"""From the height of a view to E, the expected number of such peaks a week on the series' own past.
+
+Peaks are the extremes of about six hours, so that looking more often costs no more false alarms. Above their median u
+the excess is exponential with a gamma prior on its rate, whose posterior predictive tail is a power law: heavy, hence
+cautious, while little has been seen (Gelman et al., Bayesian Data Analysis, 2.6; peaks over threshold: Siffer et al.
+2017).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml_sidecar.features import Array
+from ml_sidecar.models.anomaly.arrays import median
+
+QUIET = 1e3
+"""E of a row that is no peak at all, and of all that cannot be judged yet."""
+PRIOR_PEAKS = 5.0
+"""So many imagined excesses..."""
+PRIOR_SCALE = 0.35
+"""...of this mean, in log(1 + z): a power law of index 3."""
+FORGIVEN = 2
+"""That many earlier peaks as high may have been incidents; a third is habit."""
+TIE = 0.05
+"""Heights closer than this are the same."""
+HIGHEST = 16
+"""So many of the highest peaks are told apart when counting habits."""
+LOWERED = 20
+"""One in so many of the highest excesses is lowered to the next: an incident must not raise the bar."""
+POOL_BLOCKS = 4.0
+"""Weight, in peaks of its own, that an API gives to its siblings' usual peak."""
+POOL_LEAST = 3
+"""So many siblings with a week of history make a pool."""
+POOL_WEEK = 28
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the past says about the peaks of each view; arrays (V, N), `highest` (16, V, N)."""
+
+    usual: Array
+    count: Array
+    total: Array
+    weeks: Array
+    highest: Array
+
+    def expected_per_week(self, height: Array) -> Array:
+        """E of heights (V, T, N): (m + 1/2) / w (1 + (x - u) / S)^-(m + k0), at least (N - 2) / w.
+
+        m excesses over u in w weeks with sum S, prior included; N earlier peaks about as high.
+        """
+        over = height - self.usual[:, None]
+        weeks = np.maximum(self.weeks, 1e-9)
+        rate = (self.count + 0.5) / weeks
+        power = self.count + PRIOR_PEAKS
+        tail = np.exp(-power[:, None] * np.log1p(np.maximum(over, 0.0) / self.total[:, None]))
+        seen = np.zeros(height.shape)
+        for peak in self.highest:
+            seen += peak[:, None] >= height - TIE
+        habit = np.maximum(seen - FORGIVEN, 0.0)
+        result = np.maximum(rate[:, None] * tail, habit / weeks[:, None])
+        return np.where((over > 0) & (self.weeks[:, None] > 0), result, QUIET)
+
+    def height(self, expected: float) -> Array:
+        """The height (V, N) that so many peaks a week exceed; NaN before anything was seen."""
+        weeks = np.where(self.weeks > 0, self.weeks, np.nan)
+        rate = (self.count + 0.5) / weeks
+        return self.usual + self.total * (
+            (np.maximum(rate / expected, 1.0)) ** (1 / (self.count + PRIOR_PEAKS)) - 1
+        )
+
+
+def calibrate(peaks: Array, hours: float, groups: int, prior: float = PRIOR_SCALE) -> Calibration:
+    """Learn from past peaks.
+
+    Args:
+        peaks: (P, V, N), NaN where there was none; the N series are A APIs of `groups` features each.
+        hours: length of the span each peak is the extreme of.
+        groups: features; the same feature of all APIs is a pool.
+        prior: mean of an imagined excess where there is no pool.
+    """
+    ordered = np.sort(peaks, axis=0)
+    size = np.isfinite(ordered).sum(axis=0)
+    usual = np.nan_to_num(median(peaks))
+    excess = np.nan_to_num(np.maximum(ordered - usual, 0.0))
+    count = (excess > 0).sum(axis=0)
+    top = np.where(count >= 8, np.maximum(1, count // LOWERED), 0)
+    last = np.maximum(size - 1, 0)
+    bar = np.take_along_axis(excess, np.maximum(last - top, 0)[None], axis=0)
+    own = np.minimum(excess, bar).sum(axis=0)
+    places = last - np.arange(HIGHEST)[:, None, None]
+    highest = np.take_along_axis(ordered, np.maximum(places, 0), axis=0)
+    highest = np.where((places >= 0) & (size > 0), highest, -np.inf)
+    usual, scale = _pooled(usual, own, count, size, groups, prior)
+    return Calibration(
+        usual, count.astype(np.float64), own + PRIOR_PEAKS * scale, size * hours / 168.0, highest
+    )
+
+
+def _pooled(
+    usual: Array, own: Array, count: Array, size: Array, groups: int, prior: float
+) -> tuple[Array, Array]:
+    """Usual peak drawn towards the siblings' while there are few of its own, and the siblings' mean excess."""
+    shape = (usual.shape[0], -1, groups)
+    grown = (size >= POOL_WEEK).reshape(shape)
+    enough = grown.sum(axis=1, keepdims=True) >= POOL_LEAST
+    siblings = median(np.moveaxis(np.where(grown, usual.reshape(shape), np.nan), 1, 0))[:, None]
+    excess = np.where(grown, own.reshape(shape), 0.0).sum(axis=1, keepdims=True)
+    peaks = np.where(grown, count.reshape(shape), 0).sum(axis=1, keepdims=True)
+    scale = np.clip(excess / np.maximum(peaks, 1), prior / 2, prior * 2)
+    n = size.reshape(shape)
+    drawn = (n * usual.reshape(shape) + POOL_BLOCKS * np.nan_to_num(siblings)) / (n + POOL_BLOCKS)
+    return (
+        np.where(enough, drawn, usual.reshape(shape)).reshape(usual.shape),
+        np.where(enough, scale, prior).repeat(usual.shape[1] // groups, axis=1).reshape(usual.shape),
+    )

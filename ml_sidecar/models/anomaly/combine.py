@@ -1,0 +1,83 @@
+"""From the E of each view to one E for the API, and each feature's share in it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ml_sidecar.features import Array, Mask
+from ml_sidecar.models.anomaly.calibration import QUIET
+from ml_sidecar.models.anomaly.views import FAMILIES
+
+SURPRISE = (-1.0, 4.0)
+"""A view's -log10 E is clipped here: none can veto, none can decide alone."""
+ABSENT = -2.0
+MAP_LEVEL, MAP_SLOPE = -0.29, 4.2
+"""One law for every series: E = .25 a week at a mean surprise of -.29, e^4.2 fewer per unit of it."""
+
+
+def surprise(expected: Array) -> Array:
+    """Mean over the families of their strongest view's -log10 E.
+
+    Less half of log10 of the number of views in the family: the price of looking more than once, views of one family
+    being strongly dependent.
+
+    Args:
+        expected: (VIEWS, T, N), E of each view.
+
+    Returns:
+        (T, N), higher is stranger.
+    """
+    each = np.clip(-np.log10(expected), *SURPRISE)
+    total = np.zeros(expected.shape[1:])
+    for members in FAMILIES.values():
+        strongest = each[members[0]]
+        for view in members[1:]:
+            strongest = np.maximum(strongest, each[view])
+        total += strongest - 0.5 * np.log10(len(members))
+    return total / len(FAMILIES)
+
+
+def law(mean_surprise: Array) -> Array:
+    """Mean surprise to E, peaks a week."""
+    return np.asarray(0.25 * np.exp(-MAP_SLOPE * (mean_surprise - MAP_LEVEL)))
+
+
+def joined(single: Array, joint: Array, there: Mask) -> Array:
+    """E of the API: the rarest answer, times the number of questions asked (the union bound keeps the promise).
+
+    Args:
+        single: (T, A, F), E of each feature.
+        joint: (T, A), E of the features together.
+        there: (T, A, F), True where the feature was seen.
+
+    Returns:
+        (T, A); NaN where nothing was seen.
+    """
+    features = there.sum(axis=2)
+    rarest = np.where(there, single, np.inf).min(axis=2)
+    asked = features + (features > 1)
+    together = np.where(features > 1, joint, np.inf)
+    result = np.minimum(np.minimum(rarest, together) * asked, QUIET)
+    return np.where(features > 0, result, np.nan)
+
+
+def contributions(mean_surprise: Array, single: Array, joint: Array, z: Array, there: Mask) -> Array:
+    """Share of each feature in the surprise, (T, A, F); sums to 1 where anything was seen, else NaN.
+
+    Features share by the square of their surprise above silence; what is due to the joint view is shared by deviation.
+    """
+    features = there.sum(axis=2)
+    own = np.where(there, np.maximum(mean_surprise - SURPRISE[0], 0.0) ** 2 + 1e-9, 0.0)
+    off = np.where(there, np.log1p(np.abs(z)) + 1e-9, 0.0)
+    rarest = np.where(there, single, np.inf).min(axis=2)
+    weight = np.where(features > 1, rarest / (rarest + joint), 0.0)[..., None]
+    with np.errstate(invalid="ignore"):
+        shares = (1 - weight) * _shares(own) + weight * _shares(off)
+    return np.where((features > 0)[..., None], shares, np.nan)
+
+
+def _shares(x: Array) -> Array:
+    total = x[..., 0].copy()
+    for k in range(1, x.shape[-1]):
+        total += x[..., k]
+    return np.asarray(x / np.where(total > 0, total, np.nan)[..., None])

@@ -1,0 +1,142 @@
+"""What is normal at this time of day: profiles of the local day, the choice among them, and the spread around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_sidecar.features import Array, Entity
+from ml_sidecar.localtime import LocalTime
+from ml_sidecar.models.anomaly.arrays import median
+from ml_sidecar.models.anomaly.grid import DAY, Grid
+
+PROFILES = 4
+"""No profile, every day, days of the same class (working day or weekend), the same weekday."""
+PROFILE_DAYS = 35
+"""Days a profile may look back: five of the same weekday."""
+SPREAD_DAYS = 14
+OWN_DAYS = 5.0
+"""The spread of an hour of the day is shrunk to the series' own as if that had been seen on so many days."""
+DOUBT = 1.05
+"""A profile must have erred by this factor less than no profile before it is believed."""
+
+
+@dataclass(frozen=True)
+class Zones:
+    """Series grouped by time zone: one entity that stands for the zone, and the columns of its series."""
+
+    local: LocalTime
+    members: Mapping[Entity, NDArray[np.intp]]
+
+    @classmethod
+    def of(cls, local: LocalTime, entities: Sequence[Entity], features: int) -> Zones:
+        """Group the columns of A entities with F features each."""
+        names = np.array([local.zone(entity) for entity in entities], dtype=object)
+        first = {zone: entities[i] for i, zone in reversed(list(enumerate(names)))}
+        members = {
+            entity: (np.flatnonzero(names == zone)[:, None] * features + np.arange(features)).ravel()
+            for zone, entity in first.items()
+        }
+        return cls(local, members)
+
+    def clock(self, entity: Entity, times: Array) -> Array:
+        """Local seconds of the zone, same shape as `times`."""
+        return self.local.local(times.ravel(), [entity])[:, 0].reshape(times.shape)
+
+    def quarter(self, times: Array, columns: int) -> NDArray[np.intp]:
+        """Quarter of the local day, 0 to 3, shape (T, columns)."""
+        result = np.zeros((len(times), columns), dtype=np.intp)
+        for entity, mine in self.members.items():
+            result[:, mine] = ((self.clock(entity, times) % DAY) // (DAY / 4)).astype(np.intp)[:, None]
+        return result
+
+
+def same_time(tape: Array, unit: int, start: int, grid: Grid, zones: Zones, days: int) -> tuple[Array, Array]:
+    """What a tape holds for the same local time of day on earlier days.
+
+    Args:
+        tape: (K, N), one row per `unit` grid rows, the newest ending at `start`.
+        unit: grid rows per row of the tape.
+        start: first grid row of the block asked about.
+        grid: the grid.
+        zones: time zones of the columns.
+        days: how many days back.
+
+    Returns:
+        Values (days, U, N) for the U units of the block, NaN where nothing is known, and whether that day was of
+        the same class (working day or weekend) as the present one, (days, U, N).
+    """
+    times = grid.times(start + unit * np.arange(grid.block // unit))
+    back = times - DAY * np.arange(1, days + 1)[:, None]
+    found = np.full((*back.shape, tape.shape[1]), np.nan)
+    alike = np.zeros(found.shape, dtype=bool)
+    for entity, mine in zones.members.items():
+        here, there = zones.clock(entity, times), zones.clock(entity, back)
+        # Where the clocks were changed in between, move so that the local time of day is the same.
+        moved = back + (here - times) - (there - back)
+        row = len(tape) + np.round((moved - times[0]) / (unit * grid.step)).astype(np.intp)
+        known = (row >= 0) & (row < len(tape))
+        values = np.where(known[..., None], tape[np.where(known, row, 0)][..., mine], np.nan)
+        weekend = [(np.floor(clock / DAY) + 3) % 7 >= 5 for clock in (here, zones.clock(entity, moved))]
+        found[..., mine] = values
+        alike[..., mine] = (weekend[0] == weekend[1])[..., None]
+    return found, alike
+
+
+def profiles(slots: Array, start: int, grid: Grid, zones: Zones) -> Array:
+    """The guesses of the four profiles for the coming block's slots, (4, S, N); the first is 0: no profile.
+
+    Every day: median of 14 days. Same class: of the last 10 such days, at least 2. Same weekday: of 5, at least 3.
+    """
+    found, alike = same_time(slots, grid.slot, start, grid, zones, PROFILE_DAYS)
+    kept = np.where(alike[:28], found[:28], np.nan)
+    kept = np.where(np.cumsum(np.isfinite(kept), axis=0) <= 10, kept, np.nan)
+    return np.stack(
+        [np.zeros(found.shape[1:]), median(found[:14]), median(kept, least=2), median(found[6::7], least=3)]
+    )
+
+
+def chosen(guesses: Array, errors: Array) -> Array:
+    """For each slot and series the profile that has erred least so far, another one where it knows nothing.
+
+    Args:
+        guesses: (4, S, N), level included.
+        errors: (2, 4, N): discounted absolute errors of each profile, and those of no profile at the same times.
+    """
+    share = np.full(errors.shape[1:], np.inf)
+    known = errors[1] > 0
+    share[known] = DOUBT * errors[0][known] / errors[1][known]
+    share[0] = 1.0
+    best = np.argmin(share, axis=0)
+    picked = np.take_along_axis(guesses, best[None, None], axis=0)[0]
+    return np.where(np.isfinite(picked), picked, guesses[0])
+
+
+def learnt(errors: Array, misses: Array, cap: Array, grid: Grid) -> Array:
+    """Errors after a block in which the profiles missed by `misses` (4, S, N); a day of old counts a fifth less."""
+    size = np.fmin(np.abs(misses), cap)
+    both = np.isfinite(size) & np.isfinite(size[0])
+    new = np.stack([np.where(both, size, 0.0).sum(axis=1), np.where(both, size[0], 0.0).sum(axis=1)])
+    return np.asarray(errors * 0.8 ** (grid.block * grid.step / DAY) + new)
+
+
+def spread(hours: Array, own: Array, start: int, grid: Grid, zones: Zones) -> Array:
+    """Spread of the residual for each slot of the coming block, (S, N).
+
+    The median of the same hour over 14 days, shrunk to the series' own spread.
+
+    Args:
+        hours: (K, N), 1.4826 x median absolute residual of each hour.
+        own: (N,), the same of the last 48 h.
+        start: first row of the block.
+        grid: the grid.
+        zones: time zones.
+    """
+    found, _ = same_time(hours, grid.hour, start, grid, zones, SPREAD_DAYS)
+    seen = np.isfinite(found).sum(axis=0)
+    usual = np.where(seen > 0, median(found), own)
+    mixed = (seen * usual + OWN_DAYS * own) / (seen + OWN_DAYS)
+    return np.repeat(mixed, grid.hour // grid.slot, axis=0)

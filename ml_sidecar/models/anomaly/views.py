@@ -1,0 +1,284 @@
+"""Cheap causal views of every series, each blind where another sees; non-negative, larger is stranger.
+
+The same function looks at one provisional row of ten thousand APIs and at a block of replayed rows: it is element-wise
+arithmetic on the rows, a short recent past and a context that was frozen before them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_sidecar.features import Array, Mask
+from ml_sidecar.models.anomaly.arrays import window_mean
+from ml_sidecar.models.anomaly.context import Context
+from ml_sidecar.models.anomaly.grid import Grid
+
+FAMILIES = {
+    "seasonal": (0, 1, 2),
+    "likelihood": (3,),
+    "novelty": (4,),
+    "dynamics": (5, 6),
+    "discord": (7,),
+    "rarity": (8,),
+}
+"""The views of each family: z, its mean over 1 h and 4 h; density of improbable levels; beyond the known range; jump,
+roughness; unlike any earlier stretch; rare level after that level."""
+VIEWS = 9
+COLUMNS = 8
+"""Columns a feature gives to the forest."""
+_CHUNK = 2_000_000
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Rows of the windows that the views look at."""
+
+    hour: int
+    four: int
+    density: int
+    rough: int
+    lag: int
+    quarter: int
+    held: int
+
+    @classmethod
+    def of(cls, grid: Grid) -> Lengths:
+        """Spans of time with a least number of rows."""
+        return cls(
+            hour=grid.rows(1, 3),
+            four=grid.rows(4, 3),
+            density=min(10, grid.rows(0.8, 2)),
+            rough=grid.rows(2, 5),
+            lag=grid.rows(1, 2),
+            quarter=2 * grid.slot,
+            held=grid.rows(1, 3),
+        )
+
+    @property
+    def recent(self) -> int:
+        """Rows of the past that the next row needs."""
+        return max(self.four, self.rough, self.lag, self.hour, 4 * self.quarter, self.density)
+
+
+@dataclass
+class Recent:
+    """The last rows: `rows` (5, L, N) holds value, z, improbability, rarity and jump; absent values are filled in.
+
+    Attributes:
+        rows: see above.
+        held: last value seen, (N,).
+        age: rows since then, (N,).
+    """
+
+    rows: Array
+    held: Array
+    age: Array
+
+    @classmethod
+    def empty(cls, lengths: Lengths, columns: int) -> Recent:
+        """Nothing seen yet."""
+        rows = np.zeros((5, lengths.recent, columns))
+        rows[0] = np.nan
+        return cls(rows, np.full(columns, np.nan), np.full(columns, np.inf))
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the views see in T rows of N series.
+
+    Attributes:
+        rows: (5, T, N), to become part of `Recent`.
+        held: (T, N), last value seen.
+        age: (T, N), rows since then.
+        there: (T, N), True where there was a value.
+        heights: (VIEWS, T, N), log(1 + view).
+        columns: (T, N, COLUMNS), signed, for the forest.
+        expected: (T, N), what is normal.
+        spread: (T, N), usual deviation from it.
+        tracked: (6, T, N), |mean 1 h|, |mean 4 h|, log roughness, distance to earlier stretches, improbability over
+            the short window, mean of half an hour: what the next context learns from.
+    """
+
+    rows: Array
+    held: Array
+    age: Array
+    there: Mask
+    heights: Array
+    columns: Array
+    expected: Array
+    spread: Array
+    tracked: Array
+
+
+def squash(z: Array) -> Array:
+    """Signed logarithm: one unit means the same at z = 3 and at z = 300."""
+    z = np.nan_to_num(z, nan=0.0, posinf=1e6, neginf=-1e6)
+    return np.asarray(np.sign(z) * np.log1p(np.abs(z)))
+
+
+def _filled(raw: Array, recent: Recent, expected: Array, held_rows: int) -> tuple[Array, Array, Array, Mask]:
+    """Values with gaps filled: the last value for an hour, what is expected after that."""
+    there = np.isfinite(raw)
+    row = np.arange(len(raw))[:, None]
+    last = np.maximum.accumulate(np.where(there, row, -1), axis=0)
+    held = np.where(last >= 0, np.take_along_axis(raw, np.maximum(last, 0), axis=0), recent.held)
+    age = np.where(last >= 0, row - last, recent.age + row + 1)
+    known = np.where(np.isfinite(expected), expected, held)
+    return np.where(there, raw, np.where(age <= held_rows, held, known)), held, age, there
+
+
+def _novelty(value: Array, context: Context) -> Array:
+    beyond = np.fmax(value - context.high, context.low - value)
+    return np.asarray(10 * np.fmax(beyond, 0) / np.fmax(context.width, context.floor))
+
+
+def _bins(value: Array, edges: Array) -> NDArray[np.intp]:
+    return (value[:, None] >= edges).sum(axis=1)
+
+
+def _rare(past: Array, rows: int, context: Context, slot: NDArray[np.intp], lag: int) -> Array:
+    """-log of the share of this level after that level at this quarter of the day."""
+    now, then = past[-rows:], past[-rows - lag : -lag]
+    quarter = context.quarter[slot]
+    column = np.arange(now.shape[1])
+    bins, edges = context.table, context.edges
+    return np.nan_to_num(np.asarray(bins[quarter, _bins(now, edges), _bins(then, edges), column]))
+
+
+def _shape(past: Array, rows: int, quarter: int) -> Array:
+    """The last two hours as four means, newest first, (4, T, N)."""
+    means = window_mean(past[-rows - 4 * quarter + 1 :], quarter)
+    return np.stack([means[len(means) - rows - k * quarter : len(means) - k * quarter] for k in range(4)])
+
+
+def far(shape: Array, context: Context) -> Array:
+    """Distance to the nearest stretch on the second nearest day of the last 14.
+
+    The second, because an anomaly seen once must not excuse its twin. Candidates lie 15 minutes apart.
+    """
+    days, per_day = context.days, context.slots_a_day
+    tape, n = context.stretches, shape.shape[2]
+    rows = shape.shape[1]
+    near = np.empty((rows, days, n))
+    some = max(1, _CHUNK // max(1, rows * per_day * n))
+    for first in range(0, days, some):
+        last = min(days, first + some)
+        distance = np.zeros((rows, (last - first) * per_day, n))
+        for k in range(4):
+            begin = 6 - 2 * k + first * per_day
+            difference = tape[None, begin : begin + (last - first) * per_day] - shape[k][:, None]
+            difference *= difference
+            distance += difference
+        near[:, first:last] = distance.reshape(rows, last - first, per_day, n).min(axis=2)
+    two = np.partition(near, 1, axis=1)[:, :2] if days > 1 else near[:, [0, 0]]
+    nearest = np.where(two[:, 1] < 1e100, two[:, 1], two[:, 0])
+    return np.where(nearest < 1e100, np.sqrt(nearest / 4), 0.0)
+
+
+def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, lengths: Lengths) -> Look:
+    """See rows through all views.
+
+    Args:
+        raw: (T, N), NaN where absent.
+        slot: slot of the block each row is in, (T,).
+        recent: the rows before.
+        context: what was known before the block.
+        lengths: windows in rows.
+    """
+    n = len(raw)
+    expected, spread = context.expected[slot], context.spread[slot]
+    value, held, age, there = _filled(raw, recent, expected, lengths.held)
+    floor = context.floor
+    z = np.nan_to_num(np.where(there, (value - expected) / spread, 0.0))
+    off = np.abs(value - context.long_mean) / np.maximum(context.long_std, floor)
+    off = np.nan_to_num(np.where(there, off, 0.0))
+    improbable = np.minimum(
+        0.217 * off * off + 0.4 * np.log1p(off), 20.0
+    )  # about -log10 of the Gaussian tail
+    values = np.concatenate([recent.rows[0], value])
+    previous = np.concatenate([recent.age[None], age[:-1]])
+    steady = there & (previous < lengths.held)
+    jump = np.where(steady, np.diff(values[-n - 1 :], axis=0), 0.0)
+    jump = np.nan_to_num(jump)
+    rare = np.where(there, _rare(values, n, context, slot, lengths.lag), context.usual_rarity)
+    rows = np.stack([value, z, improbable, rare, jump])
+    past = np.concatenate([recent.rows, rows], axis=1)
+
+    def mean(which: int, width: int) -> Array:
+        return window_mean(past[which][-n - width + 1 :], width)
+
+    one, four = mean(1, lengths.hour), mean(1, lengths.four)
+    short = mean(2, lengths.density)
+    rough = np.log(np.sqrt(window_mean(past[4][-n - lengths.rough + 1 :] ** 2, lengths.rough)) + floor)
+    shape = _shape(values, n, lengths.quarter)
+    distance = far(shape, context)
+    means = [
+        one / np.maximum(context.mean_mad[0], 0.3 / np.sqrt(lengths.hour)),
+        four / np.maximum(context.mean_mad[1], 0.3 / np.sqrt(lengths.four)),
+    ]
+    dense = (short - context.short_mean) / np.maximum(
+        context.short_std, np.maximum(0.05, 0.03 * context.short_mean)
+    )
+    jumped = jump / np.maximum(context.jump_mad, floor)
+    rougher = (rough - context.rough_median) / np.maximum(context.rough_mad, 0.15)
+    views = np.stack(
+        [
+            np.abs(z),
+            np.abs(means[0]),
+            np.abs(means[1]),
+            dense,
+            _novelty(value, context),
+            np.abs(jumped),
+            np.abs(rougher),
+            distance / np.maximum(context.far_median, floor),
+            np.expm1(mean(3, lengths.hour) / 3),
+        ]
+    )
+    heights = np.log1p(np.clip(np.nan_to_num(views, nan=0.0, posinf=1e6), 0.0, 1e6))
+    columns = np.stack(
+        [
+            squash(z),
+            squash(means[0]),
+            squash(means[1]),
+            squash(jumped),
+            squash(rougher),
+            heights[3],
+            heights[4],
+            heights[7],
+        ],
+        axis=-1,
+    )
+    return Look(
+        rows,
+        held,
+        age,
+        there,
+        np.where(there, heights, 0.0),
+        columns,
+        expected,
+        spread,
+        np.stack([np.abs(one), np.abs(four), rough, distance, short, shape[0]]),
+    )
+
+
+def gate(look_: Look, sign: Array, least: Array, ratio: Array) -> Array:
+    """How far a deviation counts, 0 to 1, (T, N).
+
+    0 where the value lies on the good side or deviates by no more than is worth an alarm, 1 from a quarter more on.
+
+    Args:
+        look_: what was seen.
+        sign: per series 1 where above is bad, -1 where below is, 0 where both are.
+        least: smallest deviation worth an alarm.
+        ratio: the same as a share of the expected value.
+    """
+    value = look_.rows[0]
+    off = value - look_.expected
+    bad = np.where(sign == 0, np.abs(off), sign * off)
+    worth = np.fmax(least, ratio * np.abs(look_.expected))
+    side = np.where(sign == 0, 1.0, np.clip(bad / look_.spread, 0.0, 1.0))
+    big = np.where(worth > 0, np.clip(4 * (bad / np.where(worth > 0, worth, 1.0) - 1), 0.0, 1.0), 1.0)
+    return np.nan_to_num(side * big)

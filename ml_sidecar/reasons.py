@@ -1,0 +1,86 @@
+"""Why a score is what it is, in one sentence a person on call understands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+
+from ml_sidecar.features import Entity, Feature
+from ml_sidecar.localtime import LocalTime
+from ml_sidecar.results import Scores
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DASH = "\u2013"
+_UNITS = {"percent": " %", "per_minute": " per minute", "ratio": "", "none": ""}
+_BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def reason(
+    feature: Feature, value: float, expected: tuple[float, float, float], local_seconds: float, share: float
+) -> str:
+    """A sentence such as "response time 2.4 s, expected 0.3 to 0.6 s for a Sunday at 14:00; 83 % of the score".
+
+    Args:
+        feature: the feature that contributed most.
+        value: what was seen, NaN where nothing was.
+        expected: what is normal, and the lower and upper end of that; NaN where not known.
+        local_seconds: local time of the API, seconds since the epoch.
+        share: its share of the score, 0 to 1.
+    """
+    unit, factor = _scale(feature.unit, (value, *expected))
+    seen = f"{_number(value * factor)}{unit}" if np.isfinite(value) else "absent"
+    middle, lower, upper = (x * factor for x in expected)
+    moment = datetime.fromtimestamp(local_seconds, UTC)
+    when = f"for a {DAYS[moment.weekday()]} at {moment:%H:%M}"
+    if np.isfinite(lower) and np.isfinite(upper):
+        ends = [_number(lower), _number(upper)]
+        normal = f"expected {ends[0] if ends[0] == ends[1] else _DASH.join(ends)}{unit} {when}"
+    elif np.isfinite(middle):
+        normal = f"expected {_number(middle)}{unit} {when}"
+    else:
+        normal = "nothing known yet to compare it with"
+    percent = f"; {round(100 * share)} % of the score" if np.isfinite(share) else ""
+    return f"{feature.label} {seen}, {normal}{percent}"
+
+
+def reason_for(scores: Scores, entity: Entity, features: Sequence[Feature], local: LocalTime) -> str:
+    """Why an API has the last of these scores: the sentence of the feature that contributed most.
+
+    Raises:
+        ValueError: the scores do not hold the API.
+    """
+    column = scores.entities.index(entity)
+    shares = scores.contributions[-1, column]
+    if not np.isfinite(shares).any():
+        return "nothing reported"
+    k = int(np.nanargmax(shares))
+    value, middle, lower, upper = (
+        float(x[-1, column, k]) for x in (scores.value, scores.expected, scores.lower, scores.upper)
+    )
+    seconds = float(local.local(scores.times[-1:], [entity])[0, 0])
+    return reason(features[k], value, (middle, lower, upper), seconds, float(shares[k]))
+
+
+def _scale(unit: str, values: tuple[float, ...]) -> tuple[str, float]:
+    """Unit to print and the factor that turns the feature's unit into it."""
+    known = [abs(x) for x in values if np.isfinite(x)]
+    most = max(known, default=0.0)
+    if unit == "seconds":
+        return (" ms", 1000.0) if most < 0.1 else (" s", 1.0)
+    if unit == "bytes":
+        power = min(int(np.log2(most) // 10), len(_BYTES) - 1) if most >= 1 else 0
+        return f" {_BYTES[power]}", 1.0 / 1024**power
+    return _UNITS.get(unit, f" {unit}"), 1.0
+
+
+def _number(value: float) -> str:
+    """Two or three significant digits, no exponent where a person would write none."""
+    size = abs(value)
+    if size >= 1e6 or 0 < size < 1e-4:
+        return f"{value:.3g}"
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 else 4
+    text = f"{value:.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in {"-0", ""} else text
