@@ -41,6 +41,15 @@ from ml_sidecar.features import Array, Entity, Feature, Mask, Window, clean
 EXCLUDING_ALERTS = 'ALERTS{alertstate="firing",training_exclude="true"}'
 LONGEST_EXCLUSION = 86_400.0
 """Seconds of one span of alerts that training leaves out, so that a lasting level shift is learnt in the end."""
+_SELECTOR = re.compile(r'[a-zA-Z_:][a-zA-Z0-9_:]*(\{([^{}"]|"([^"\\]|\\.)*")*\})?')
+"""A plain selector of one metric, without modifiers."""
+_CAUSES = {
+    "Connection refused": "connection refused",
+    "timed out": "no answer in time",
+    "Failed to resolve": "its name does not resolve",
+    "RemoteDisconnected": "it closed the connection",
+}
+"""What urllib3 says, and what we say."""
 _SERIES_EXPECTED = 10_000
 """Series assumed in the first piece of a history, before it is known how many there are."""
 
@@ -253,8 +262,9 @@ class PrometheusReader:
 
     def _now(self, expression: str, time: float) -> Iterator[tuple[Entity | None, float]]:
         """Each sample of an instant query, with the API it is of."""
+        query = _fresh(expression, self.lookback)
         parameters = {"time": time, "lookback_delta": self.lookback}
-        for series in self._ask(expression, lambda: self._client.custom_query(expression, parameters)):
+        for series in self._ask(expression, lambda: self._client.custom_query(query, parameters)):
             if not isinstance(series, dict) or "value" not in series:
                 raise QueryError(
                     expression, "it gives a scalar, a text or a range of samples, not one sample per API"
@@ -268,6 +278,7 @@ class PrometheusReader:
 
         The newest piece comes first: it tells how many series there are, even where history is shorter than asked.
         """
+        query = _fresh(expression, self.lookback)
         length = self._piece(_SERIES_EXPECTED)
         while count > 0:
             points = min(length, count)
@@ -278,7 +289,7 @@ class PrometheusReader:
             found = self._ask(
                 expression,
                 lambda start=start, end=end: self._client.custom_query_range(  # type: ignore[misc]
-                    expression, start, end, str(step), {"lookback_delta": self.lookback}
+                    query, start, end, str(step), {"lookback_delta": self.lookback}
                 ),
             )
             for series in found:
@@ -330,10 +341,20 @@ def _reason(error: Exception) -> str:
         return "its answer is not JSON"
     if isinstance(error, (KeyError, TypeError)):
         return "its answer is not of the Prometheus query API"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    cause = str(error)
-    return "connection refused" if "Connection refused" in cause else type(error).__name__
+    said = repr(error)
+    return next((ours for theirs, ours in _CAUSES.items() if theirs in said), type(error).__name__)
+
+
+def _fresh(expression: str, lookback: float) -> str:
+    """The expression without values older than `lookback` seconds.
+
+    Servers before Prometheus 2.43 and Mimir before 2026 do not know the parameter lookback_delta and answer with
+    values up to five minutes old. For a plain selector, which every recorded feature is, PromQL says the same; the
+    selector itself stays on the left because last_over_time alone would ignore that a series was ended.
+    """
+    if not _SELECTOR.fullmatch(expression):
+        return expression
+    return f"{expression} and last_over_time({expression}[{lookback * 1000:.0f}ms])"
 
 
 def _shorten_runs(mask: Mask, longest: int) -> Mask:
