@@ -19,8 +19,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pret
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="File of features; SIDECAR_CONFIG otherwise.")
 ]
-NOT_ENOUGH_DATA = 3
-"""Exit code of `train` when the history is too short."""
 
 
 def _load(path: Path | None) -> Config:
@@ -132,7 +130,7 @@ def main() -> None:
     except NotEnoughDataError as error:
         typer.echo(f"rapidapi-ml: {error}", err=True)
         typer.echo(f"{error.samples} {error.needed}")
-        sys.exit(NOT_ENOUGH_DATA)
+        sys.exit(3)  # trainer.NOT_ENOUGH_DATA
     except SidecarError as error:
         typer.echo(f"rapidapi-ml: {error}", err=True)
         sys.exit(1)

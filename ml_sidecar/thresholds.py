@@ -102,8 +102,10 @@ class ThresholdOptimizer:
         # thresholds from `before` up to `high`. Scanning downwards gives the number of alerts at every threshold.
         rises = np.where(high > before, high, -np.inf)
         falls = np.where(high > before, before, -np.inf)
-        level = np.concatenate([rises, falls])
-        change = np.concatenate([np.ones(rises.shape, np.int8), np.full(falls.shape, -1, np.int8)])
+        # Falls first: where an episode's second step begins just where its first one ended, nothing is added.
+        level = np.concatenate([falls, rises])
+        change = np.repeat(np.array([-1, 1], dtype=np.int8), len(rises))[:, None]
+        change = np.broadcast_to(change, level.shape)
         order = np.argsort(-level, axis=0, kind="stable")
         level = np.take_along_axis(level, order, 0)
         alerts = np.maximum.accumulate(
@@ -194,24 +196,26 @@ def _quartile(values: Array) -> Array:
 
 def changed_thresholds(
     former: Thresholds, present: Thresholds, features: Sequence[Feature]
-) -> dict[str, int]:
-    """Number of thresholds per feature that moved by more than the smallest deviation worth an alarm.
+) -> NDArray[np.int64]:
+    """Number of thresholds per API and feature that moved by more than the smallest deviation worth an alarm.
 
     A feature without a smallest deviation counts a move by more than 5 % of the former value. APIs and features that
     only one of the two knows do not count.
+
+    Returns:
+        (A, F) of `present`.
     """
-    here = {entity: i for i, entity in enumerate(former.entities)}
-    pairs = [(here[e], i) for i, e in enumerate(present.entities) if e in here]
-    old_rows, new_rows = ([p[side] for p in pairs] for side in (0, 1))
-    changes = {}
-    for feature in features:
-        if feature.name not in former.features or feature.name not in present.features:
+    known = {feature.name: feature for feature in features}
+    row = {entity: i for i, entity in enumerate(former.entities)}
+    here = [i for i, entity in enumerate(present.entities) if entity in row]
+    there = [row[present.entities[i]] for i in here]
+    changes = np.zeros((len(present.entities), len(present.features)), dtype=np.int64)
+    for f, name in enumerate(present.features):
+        if name not in known or name not in former.features:
             continue
-        old_f, new_f = former.features.index(feature.name), present.features.index(feature.name)
-        changes[feature.name] = 0
         for old, new in ((former.lower, present.lower), (former.upper, present.upper)):
-            before, after = old[old_rows, old_f], new[new_rows, new_f]
-            worth = feature.worth_alarm(before)
+            before, after = old[there, former.features.index(name)], new[here, f]
+            worth = known[name].worth_alarm(before)
             worth = np.where(worth > 0, worth, 0.05 * np.abs(before))
-            changes[feature.name] += int((np.abs(after - before) > worth).sum())
+            changes[here, f] += (np.abs(after - before) > worth).sum(axis=1)
     return changes
