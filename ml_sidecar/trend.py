@@ -1,13 +1,12 @@
 """The lasting direction of each feature, or 0 where the data do not show one.
 
 Daily means (which cancel the daily rhythm) through the Theil-Sen slope with Sen's interval (Sen 1968; Gilbert 1987,
-16.4.3), whose Kendall variance is corrected for autocorrelation after Hamed and Rao (1998). From two weeks on, the
+16.4.3), whose Kendall variance is corrected for autocorrelation after Yue and Wang (2004). From two weeks on, the
 difference between working days and weekends is taken out first.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import numpy as np
@@ -44,15 +43,15 @@ def performance_trend(
         weekend = np.repeat((np.floor(local / _DAY) + 3) % 7 >= 5, features, axis=1)
         daily = _without_weekends(daily, weekend)
     slope = _significant_slope(daily)
-    seen = np.isfinite(values).reshape(len(values), -1).any(axis=0)
-    return np.where(seen, slope, np.nan).reshape(count, features)
+    seen = np.isfinite(values).any(axis=0)
+    return np.where(seen, slope.reshape(count, features), np.nan)
 
 
 def _daily_means(values: Array, step: float) -> Array:
     """(D, S) over days counted back from the end; NaN for a day with less than a quarter of its rows."""
     rows = max(1, round(_DAY / step))
     days = len(values) // rows
-    blocks = values[len(values) - days * rows :].reshape(days, rows, -1).transpose(1, 0, 2)
+    blocks = values[len(values) - days * rows :].reshape(days, rows, values.shape[1]).transpose(1, 0, 2)
     share = np.isfinite(blocks).mean(axis=0)
     return np.where(share >= _LEAST_SHARE, mean(blocks), np.nan)
 
@@ -97,16 +96,18 @@ def _significant_slope(daily: Array) -> Array:
 
 
 def _variance_inflation(daily: Array, slope: Array) -> Array:
-    """Hamed and Rao's factor, at least 1, from significant autocorrelations of the ranks of the detrended days."""
+    """Factor, at least 1, by which day-to-day correlation raises the variance of Kendall's S.
+
+    n / n* of Yue and Wang (2004) for first-order autocorrelation, which short series understate; hence the
+    correction (n r + 2) / (n - 4) of Orcutt and Winokur (1969).
+    """
     total = len(daily)
     flat = daily - slope * np.arange(total, dtype=np.float64)[:, None]
-    ranks = np.where(np.isfinite(flat), flat.argsort(axis=0).argsort(axis=0).astype(np.float64), np.nan)
+    # Ranks, so that one terrible day does not hide the correlation of the others.
+    ranks = np.where(np.isfinite(flat), flat.argsort(axis=0).argsort(axis=0), np.nan)
     away = np.nan_to_num(ranks - mean(ranks))
-    power = np.square(away).sum(axis=0)
-    factor = np.ones(daily.shape[1])
-    for lag in range(1, min(total - 3, max(1, total // 4)) + 1):
-        correlation = (away[lag:] * away[:-lag]).sum(axis=0) / np.maximum(power, 1e-12)
-        significant = correlation > _Z / math.sqrt(total)
-        weight = (total - lag) * (total - lag - 1) * (total - lag - 2)
-        factor += np.where(significant, 2.0 / (total * (total - 1) * (total - 2)) * weight * correlation, 0.0)
-    return factor
+    power = np.maximum(np.square(away).sum(axis=0), 1e-12)
+    raw = (away[1:] * away[:-1]).sum(axis=0) / power
+    correlation = np.clip((total * raw + 2) / (total - 4), 0.0, 0.9)
+    lags = np.arange(1, total, dtype=np.float64)[:, None]
+    return np.asarray(1 + 2 * ((1 - lags / total) * correlation**lags).sum(axis=0))

@@ -33,7 +33,10 @@ def noise(weeks: int, apis: int, seed: int = 0) -> Window:
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.sampled_from([0.0, 1.0, 2.0, 3.0, float("nan")]), min_size=30, max_size=150), st.integers(0, 2))
+@given(
+    st.lists(st.sampled_from([0.0, 1.0, 2.0, 3.0, float("nan")]), min_size=30, max_size=150),
+    st.integers(0, 2),
+)
 def test_cost_is_the_number_of_alerts(values: list[float], step: int) -> None:
     """The stated cost of a threshold is what counting alerts row by row gives."""
     optimizer = ThresholdOptimizer([VALUE])
