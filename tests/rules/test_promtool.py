@@ -1,0 +1,121 @@
+"""The generated rules before Prometheus' own tools, and the tests themselves before mutations."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from alert_rules.generate import PROVISIONING, groups
+from alert_rules.model import AlertingRule, RecordingRule
+from demo.tools import tool
+
+HERE = Path(__file__).parent
+UNIT_TESTS = sorted(HERE.glob("*.test.yml"))
+RULES = PROVISIONING / "prometheus" / "rules"
+
+MUTATIONS = [
+    ("availability", "<= 5\n", "<= 5.2\n"),
+    ("availability", "<= 5\n", "<= 4.9\n"),
+    ("availability", "for: 2m\n", "for: 1m\n"),
+    ("availability", "for: 2m\n", "for: 3m\n"),
+    ("availability", "        keep_firing_for: 2m\n", ""),
+    ("availability", "< on (api_name", "<= on (api_name"),
+    ("availability", "< 120", "< 12000"),
+    ("anomaly", ">= 0.6", ">= 0.4"),
+    ("anomaly", ">= 0.6", ">= 0.9"),
+    ("anomaly", ">= 0.05", ">= 0.01"),
+    ("anomaly", ">= 0.05", ">= 0.1"),
+    ("anomaly", "for: 15s", "for: 2m"),
+    ("anomaly", "        keep_firing_for: 2m\n", ""),
+    ("anomaly", "and on (api_name, environment) rapidapi_ml_anomaly\n", ""),
+    ("anomaly", "< 120", "< 12000"),
+    ("pipeline", "> 120", "> 100"),
+    ("pipeline", "> 120", "> 300"),
+    ("pipeline", "for: 2m", "for: 1m"),
+    ("pipeline", "\n          or on () vector(0)", ""),
+    ("features", "+ 30)", "+ 60)"),
+    ("features", "+ 30)", "+ 15)"),
+    ("features", "<= 75", "< 75"),
+    ("features", ">= 19", ">= 17"),
+    ("features", ">= 19", ">= 21"),
+    ("features", "and count by (api_name, environment) (rapidapi_api_requests_total offset 5m)\n", ""),
+    ("features", " and on (job, instance) (up == 1)", ""),
+    ("features", " or rapidapi_api_probe_interval_seconds)", ")"),
+    ("features_slow", "> 75", "> 74"),
+    ("features_slow", "[1h]", "[5m]"),
+]
+
+
+def _run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+
+
+def _unit_tests() -> list[dict[str, Any]]:
+    return [case for path in UNIT_TESTS for case in yaml.safe_load(path.read_text())["tests"]]
+
+
+def test_promtool_finds_no_fault_in_any_rule() -> None:
+    """Prometheus loads every rule file, without a single lint complaint."""
+    checked = _run(
+        tool("promtool"), "check", "rules", "--lint=all", "--lint-fatal", *sorted(RULES.glob("*.yml"))
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_promtool_accepts_the_configuration() -> None:
+    """Prometheus starts with the committed configuration and finds its rules from there."""
+    checked = _run(tool("promtool"), "check", "config", PROVISIONING / "prometheus" / "prometheus.yml")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(groups())} rule files found" in checked.stdout
+
+
+@pytest.mark.parametrize("path", UNIT_TESTS, ids=lambda path: path.name)
+def test_rules_give_the_hand_computed_values(path: Path) -> None:
+    """Features have the values, and alerts the times and the wording, that were worked out by hand."""
+    tested = _run(tool("promtool"), "test", "rules", path)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_every_alert_is_seen_firing_and_quiet() -> None:
+    """No alert is shipped that nobody has seen fire, nor one that nobody has seen keep quiet."""
+    firing: set[str] = set()
+    quiet: set[str] = set()
+    for case in _unit_tests():
+        for check in case.get("alert_rule_test", []):
+            (firing if check["exp_alerts"] else quiet).add(check["alertname"])
+    alerts = {rule.alert for group in groups() for rule in group.rules if isinstance(rule, AlertingRule)}
+    assert firing == alerts
+    assert quiet == alerts - {"Watchdog"}
+
+
+def test_every_recorded_series_has_an_expected_value() -> None:
+    """Each recording rule is compared with a value worked out by hand."""
+    compared = " ".join(
+        " ".join([check["expr"], *(sample["labels"] for sample in check["exp_samples"])])
+        for case in _unit_tests()
+        for check in case.get("promql_expr_test", [])
+        if check["exp_samples"]
+    )
+    recorded = {rule.record for group in groups() for rule in group.rules if isinstance(rule, RecordingRule)}
+    assert {name for name in recorded if name not in compared} == set()
+
+
+@pytest.mark.parametrize(("group", "old", "new"), MUTATIONS)
+def test_a_wrong_limit_or_duration_is_noticed(group: str, old: str, new: str, tmp_path: Path) -> None:
+    """Whoever shifts a threshold, a window or a `for` in a rule breaks a unit test."""
+    rules = tmp_path / "provisioning" / "prometheus" / "rules"
+    shutil.copytree(RULES, rules)
+    mutated = rules / f"{group}.yml"
+    text = mutated.read_text()
+    assert old in text
+    mutated.write_text(text.replace(old, new))
+    name = f"{group.removesuffix('_slow')}.test.yml"
+    test = tmp_path / "tests" / "rules" / name
+    test.parent.mkdir(parents=True)
+    shutil.copy(HERE / name, test)
+    assert _run(tool("promtool"), "test", "rules", test).returncode != 0
