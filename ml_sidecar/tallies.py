@@ -32,7 +32,7 @@ class Tallies:
 
     def add_changes(self, entities: Sequence[Entity], changes: Counts) -> None:
         """Count changed thresholds, (A, F)."""
-        for i in np.flatnonzero(changes.any(axis=1)):
+        for i in np.flatnonzero(changes.any(axis=1)).tolist():
             former = self._changes.get(entities[i], [0] * self._features)
             self._changes[entities[i]] = [a + int(b) for a, b in zip(former, changes[i], strict=True)]
 

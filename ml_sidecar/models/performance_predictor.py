@@ -201,7 +201,7 @@ class PerformancePredictor:
     def _flat(self, window: Window) -> Array:
         """Values of the forecast features, (T, S)."""
         chosen = [window.features.index(f.name) for f in self.features]
-        return window.values[:, :, chosen].reshape(len(window.values), -1)
+        return window.values[:, :, chosen].reshape(len(window.values), len(window.entities) * len(chosen))
 
     def _local(self, times: Array) -> Array:
         return np.repeat(self._local_time.local(times, self._entities), len(self.features), axis=1)
