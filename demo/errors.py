@@ -60,3 +60,12 @@ class HistoryError(DemoError):
 
 class ControlError(DemoError):
     """The running demo could not be found or refused the request."""
+
+
+class AlreadyRunningError(DemoError):
+    """Another demo uses the same folder."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"A demo is running in {directory} already: end it with Ctrl-C in its own shell first."
+        )

@@ -85,17 +85,17 @@ def _image_recognition(time: FloatArray) -> Behaviour:
 
 def _flight_search(time: FloatArray) -> Behaviour:
     busy = weekday(time) * (0.30 + 0.15 * daily(time, peak_hour=13))
-    return Behaviour(0.38 * np.exp(busy), spread=0.2, error_probability=0.001 + 0.002 * weekday(time))
+    return Behaviour(0.38 * np.exp(busy), spread=0.15, error_probability=0.001 + 0.002 * weekday(time))
 
 
 def _sms_gateway(time: FloatArray) -> Behaviour:
     strength = bursts(time, stream=20, per_day=14, shortest=45, longest=150)
-    return Behaviour(0.16, spread=0.2, error_probability=0.002 + 0.5 * strength)
+    return Behaviour(0.16, spread=0.15, error_probability=0.002 + 0.5 * strength)
 
 
 def _weather_forecast(time: FloatArray) -> Behaviour:
     wave = daily(time, peak_hour=15)
-    return Behaviour(0.21 * np.exp(0.35 * wave), spread=0.18, error_probability=0.0015 + 0.001 * wave)
+    return Behaviour(0.21 * np.exp(0.35 * wave), spread=0.15, error_probability=0.0015 + 0.001 * wave)
 
 
 FLEET: Final = (
@@ -106,13 +106,13 @@ FLEET: Final = (
     Api(
         "company-lookup",
         "response time drifts by 3 % a week",
-        lambda time: Behaviour(0.26 * np.exp(slow_wander(time, per_week=0.03)), spread=0.2),
+        lambda time: Behaviour(0.26 * np.exp(slow_wander(time, per_week=0.03)), spread=0.15),
     ),
     Api("sms-gateway", "flaps: short bursts of errors, fourteen a day", _sms_gateway),
     Api(
         "email-validator",
         "steady, states its quota in every answer",
-        lambda _: Behaviour(0.09, spread=0.2),
+        lambda _: Behaviour(0.09, spread=0.15),
         quota=Quota(limit=10_000),
     ),
     Api(
@@ -123,24 +123,24 @@ FLEET: Final = (
     Api(
         "stock-fundamentals",
         "rarely called, every two minutes",
-        lambda _: Behaviour(0.45, spread=0.25),
+        lambda _: Behaviour(0.45, spread=0.12, error_probability=0.004),
         interval=120.0,
     ),
     Api(
         "document-signing",
         "logs in first where its token has expired",
-        lambda _: Behaviour(0.23, spread=0.15, slow_probability=0.1, slow_factor=1.6),
+        lambda _: Behaviour(0.23, spread=0.12, slow_probability=0.1, slow_factor=1.6),
         login=True,
     ),
     Api(
         "address-autocomplete",
         "fast and even",
-        lambda _: Behaviour(0.06, spread=0.12, error_probability=0.0005),
+        lambda _: Behaviour(0.06, spread=0.12),
     ),
     Api(
         "movie-database",
         "slower while its nightly job runs",
-        lambda time: Behaviour(0.17 * np.exp(0.5 * plateau(time, start_hour=2, hours=1.5)), spread=0.18),
+        lambda time: Behaviour(0.17 * np.exp(0.5 * plateau(time, start_hour=2, hours=1.5)), spread=0.15),
     ),
 )
 """No two behave alike; what each does, it has always done, so a fair judge finds nothing to report."""

@@ -32,8 +32,8 @@ GRID_SECONDS: Final = 300.0
 SCRAPE_SECONDS: Final = 15.0
 RARE_PROBE_SECONDS: Final = 75.0
 """APIs probed more rarely are recorded over an hour, as the recording rules do."""
-HTTP_OVERHEAD_SECONDS: Final = 0.003
-"""What loopback, the simulator and the collector add to a drawn response time (measured: 2 to 4 ms)."""
+HTTP_OVERHEAD_SECONDS: Final = 0.002
+"""What loopback, the simulator and the collector add to a drawn response time (measured: median 2.0 ms, 99 % below 5 ms)."""
 
 
 @dataclass(frozen=True, slots=True)

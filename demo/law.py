@@ -41,7 +41,7 @@ class Behaviour:
 
     median: FloatArray | float
     spread: FloatArray | float = 0.15
-    error_probability: FloatArray | float = 0.001
+    error_probability: FloatArray | float = 0.0005
     slow_probability: float = 0.0
     slow_factor: float = 1.0
     slow_alpha: float = 50.0

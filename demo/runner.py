@@ -11,11 +11,12 @@ from rich.progress import Progress
 
 from demo.backfill import HISTORY_DAYS, load_history, write_history
 from demo.configs import alertmanager_text, collector_text, prometheus_text, write_rules
+from demo.errors import AlreadyRunningError
 from demo.feed import Feed
 from demo.fleet import FLEET
 from demo.group import ProcessGroup
 from demo.processes import Process, alertmanager_process, prometheus_process
-from demo.state import write_state
+from demo.state import runs, write_state
 from demo.tools import PROJECT_ROOT, ensure
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ ENVIRONMENT: Final = "demo"
 _HISTORY_LEAD_SECONDS: Final = 8.0
 """The history reaches this far ahead of the moment when its generation begins, so that live data follows at once."""
 _POLL_SECONDS: Final = 1.0
+_START_SECONDS: Final = 90.0
+"""Patience with a Python process on a slow machine that imports its libraries for the first time."""
 
 
 class Runner:
@@ -56,6 +59,8 @@ class Runner:
             DemoError: A port is taken, a tool is missing, or a process has ended; nothing runs any more then.
         """
         self._ports.check()
+        if runs(self._directory):
+            raise AlreadyRunningError(self._directory)
         ensure()
         shutil.rmtree(self._directory, ignore_errors=True)
         self._directory.mkdir(parents=True)
@@ -145,7 +150,7 @@ class Runner:
                 cwd=PROJECT_ROOT,
             )
         )
-        process.wait_ready(self._ports.url(role) + ready_path)
+        process.wait_ready(self._ports.url(role) + ready_path, _START_SECONDS)
         return process
 
     def _environment(self) -> dict[str, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -16,9 +18,8 @@ from demo.tools import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-DEMO_DIR: Final = PROJECT_ROOT / ".demo"
+DEMO_DIR: Final = Path(os.environ.get("DEMO_DIR") or PROJECT_ROOT / ".demo")
 _TIMEOUT_SECONDS: Final = 5.0
 
 
@@ -26,6 +27,15 @@ def write_state(directory: Path, ports: Ports, pids: Mapping[str, int]) -> None:
     """Say where the demo runs."""
     content = {"ports": asdict(ports), "pids": dict(pids)}
     (directory / "demo.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def runs(directory: Path) -> bool:
+    """Whether a demo runs in that folder."""
+    try:
+        RunningDemo(directory)
+    except ControlError:
+        return False
+    return True
 
 
 class RunningDemo:
