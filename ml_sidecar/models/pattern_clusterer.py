@@ -90,7 +90,7 @@ class PatternClusterer:
         if not window.rows:
             raise NotEnoughDataError(0, 1)
         self._usual = dict(zip(window.entities, median(window.values), strict=True))
-        rows, day = self._days(window)
+        rows, day = self._days(window, excluded)
         self._centres = _centres(rows, self._seed)
         self._names = names(self._centres)
         self._clock = window.end
@@ -154,15 +154,18 @@ class PatternClusterer:
         nothing = np.full(len(self._features), np.nan)
         return np.array([self._usual.get(e, nothing) for e in entities]).reshape(-1, len(self._features))
 
-    def _days(self, window: Window) -> tuple[Array, NDArray[np.int64]]:
+    def _days(self, window: Window, excluded: Mask | None) -> tuple[Array, NDArray[np.int64]]:
         """Behaviour vectors of all API days (N, C), and the day each belongs to, 0 being the first."""
         usual = self._usual_of(window.entities)
         length = round(_DAY / window.step)
         count = max(1, len(window.values) // length)
-        ends = window.end - _DAY * np.arange(count)[::-1]
-        days = [
-            describe_day(window.between(end - _DAY + window.step, end), self._features, usual) for end in ends
-        ]
+        days = []
+        for back in range(count, 0, -1):
+            end = window.end - _DAY * (back - 1)
+            part = window.between(end - _DAY + window.step, end)
+            last = len(window.values) - length * (back - 1)
+            left_out = None if excluded is None else excluded[last - len(part.values) : last]
+            days.append(describe_day(part, self._features, usual, left_out))
         rows = np.concatenate(days)
         day = np.repeat(np.arange(count), len(window.entities))
         known = np.isfinite(rows).all(axis=1)

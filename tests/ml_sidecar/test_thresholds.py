@@ -148,7 +148,7 @@ def test_no_api_at_all() -> None:
 
 def test_wrong_step_is_refused() -> None:
     """A window on another grid is an error that names both steps."""
-    with pytest.raises(ValueError, match="300.0 s, expected 60.0 s"):
+    with pytest.raises(ValueError, match=r"300.0 s, expected 60.0 s"):
         ThresholdOptimizer([VALUE], step=60.0).fit(noise(1, 1))
 
 

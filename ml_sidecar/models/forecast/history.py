@@ -18,7 +18,7 @@ FRESH = HOUR
 _SLOT = 1800.0
 _DAYS = 28
 _PROFILE_DAYS = 14
-_SLACK = 256
+_SLACK = 32
 
 
 @dataclass(frozen=True)

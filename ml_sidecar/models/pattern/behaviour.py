@@ -13,7 +13,7 @@ from ml_sidecar.models.forecast.arrays import mean, median
 TRAITS: Final = ("silence", "failing", "bursts", "slower", "jitter", "spells", "rhythm", "traffic")
 """Columns of a behaviour vector, each about 0 to 1:
 
-silence: share of rows without a value or without traffic.
+silence: share of rows without a value or without traffic, excluded rows apart.
 failing: square root of the mean share by which bounded features (percentages, ratios) miss their good end.
 bursts: square root of the range of that share between the day's worst hour and its median hour.
 slower: how far the median of the remaining bad-above features lies above the API's usual one; 1 is twice as much.
@@ -26,13 +26,16 @@ _HOUR: Final = 3600.0
 _WAVE_NOISE: Final = 0.05
 
 
-def describe_day(window: Window, features: Sequence[Feature], usual: Array) -> Array:
+def describe_day(
+    window: Window, features: Sequence[Feature], usual: Array, excluded: Mask | None = None
+) -> Array:
     """Behaviour over the window, usually 24 h.
 
     Args:
         window: (T, A, F) on the grid.
         features: F features, in the window's order.
         usual: (A, F), each API's usual median, NaN where not known.
+        excluded: (T, A), rows that say nothing; their values must be NaN.
 
     Returns:
         (A, len(TRAITS)); NaN rows for APIs without any value.
@@ -46,7 +49,7 @@ def describe_day(window: Window, features: Sequence[Feature], usual: Array) -> A
     shares = np.stack([_badness(hourly[:, :, i], features[i]) for i in bounded]) if bounded else None
     vector = np.stack(
         [
-            _silence(values, others),
+            _silence(values, others, excluded),
             _root(_worst([mean(x) for x in shares])) if shares is not None else _nothing(values),
             _root(_worst([np.fmax.reduce(x, axis=0) - median(x) for x in shares]))
             if shares is not None
@@ -95,11 +98,13 @@ def _badness(values: Array, feature: Feature) -> Array:
     return np.abs(values - good) / (feature.maximum - feature.minimum)
 
 
-def _silence(values: Array, others: Sequence[int]) -> Array:
+def _silence(values: Array, others: Sequence[int], excluded: Mask | None) -> Array:
     absent: Mask = np.asarray(~np.isfinite(values).any(axis=2))
     for i in others:
         absent |= values[:, :, i] == 0.0
-    return np.asarray(absent.mean(axis=0))
+    if excluded is None:
+        return np.asarray(absent.mean(axis=0))
+    return np.asarray((absent & ~excluded).sum(axis=0) / np.maximum((~excluded).sum(axis=0), 1))
 
 
 def _ratio(value: Array, usual: Array) -> Array:
