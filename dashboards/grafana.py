@@ -89,23 +89,29 @@ class GrafanaIntegration:
         return [await self.create_dashboard(uid, overwrite=overwrite) for uid in dashboards()]
 
     def _push(self, board: dict[str, Any], *, overwrite: bool) -> DashboardResult:
-        api = _Api(
-            self._url or os.environ.get("GRAFANA_URL", DEFAULT_URL),
-            self._api_key or _key_from_environment(),
-            os.environ.get("GRAFANA_ORG_ID") if self._org_id is None else str(self._org_id),
-        )
         uid, title = board["uid"], board["title"]
         try:
+            api = _Api(
+                self._url or os.environ.get("GRAFANA_URL", DEFAULT_URL),
+                self._api_key or _key_from_environment(),
+                os.environ.get("GRAFANA_ORG_ID") if self._org_id is None else str(self._org_id),
+            )
             status, path = _put(api, board, overwrite=overwrite)
         except GrafanaError as error:
-            _LOG.error("dashboard %s was not pushed: %s", uid, error)
+            _LOG.error("dashboard %s was not pushed: %s", uid, error)  # noqa: TRY400 - the message says it all
             return DashboardResult(uid, title, "failed", error=str(error))
         return DashboardResult(uid, title, status, url=f"{api.url}{path}")
 
 
 def _key_from_environment() -> str | None:
     file = os.environ.get("GRAFANA_API_KEY_FILE")
-    return Path(file).read_text(encoding="utf-8").strip() if file else os.environ.get("GRAFANA_API_KEY")
+    if not file:
+        return os.environ.get("GRAFANA_API_KEY")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        problem = f"the key cannot be read from {file} ({error.strerror})"
+        raise GrafanaError(problem, "set GRAFANA_API_KEY_FILE to a readable file") from error
 
 
 def _put(

@@ -1,0 +1,237 @@
+"""Pushing dashboards, against a small server that answers as Grafana's documented HTTP API does."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import dashboards
+from dashboards.errors import UnknownDashboardError
+from dashboards.grafana import GrafanaIntegration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY = "glsa_right"
+UID = "rapidapi_overview"
+NOBODY = "http://127.0.0.1:1"
+
+
+class FakeGrafana:
+    """Folders and dashboards with versions; keys belong to organisation 1 and may lack a permission."""
+
+    def __init__(self) -> None:
+        self.folders: dict[str, str] = {}
+        self.versions: dict[str, list[dict[str, Any]]] = {}
+        self.writes: list[str] = []
+        self.may_write = True
+        self.wrapped_versions = True
+
+    def edit(self, uid: str) -> None:
+        """Save a version as a person does in the browser."""
+        newest = self.versions[uid][-1]
+        self.versions[uid].append(newest | {"version": newest["version"] + 1, "message": "nicer colours"})
+
+    def answer(self, method: str, path: str, headers: dict[str, str], body: Any) -> tuple[int, Any]:
+        """Answer one request with a status and JSON."""
+        if headers.get("Authorization") != f"Bearer {KEY}":
+            return 401, {"message": "Invalid API key"}
+        if headers.get("X-Grafana-Org-Id", "1") != "1":
+            return 401, {"message": "API key does not belong to the requested organization"}
+        if method == "POST":
+            return self._write(path, body)
+        return self._read(path.split("?", maxsplit=1)[0].strip("/").split("/")[1:])
+
+    def _read(self, parts: list[str]) -> tuple[int, Any]:
+        if parts[0] == "folders":
+            known = parts[1] in self.folders
+            return (200, {"uid": parts[1]}) if known else (404, {"message": "folder not found"})
+        uid = parts[2]
+        if uid not in self.versions:
+            return 404, {"message": "Dashboard not found"}
+        newest = self.versions[uid][-1]
+        if parts[3:] != ["versions"]:
+            return 200, {"dashboard": newest["dashboard"] | {"version": newest["version"]}, "meta": {}}
+        listed = [{"version": newest["version"], "message": newest["message"]}]
+        return 200, {"continueToken": "", "versions": listed} if self.wrapped_versions else listed
+
+    def _write(self, path: str, body: Any) -> tuple[int, Any]:
+        if not self.may_write:
+            return 403, {"message": "You'll need additional permissions to perform this action."}
+        self.writes.append(path)
+        if path == "/api/folders":
+            self.folders[body["uid"]] = body["title"]
+            return 200, body
+        if body["folderUid"] not in self.folders:
+            return 400, {"message": "folder not found"}
+        board = body["dashboard"]
+        versions = self.versions.setdefault(board["uid"], [])
+        newest = versions[-1]["version"] if versions else 0
+        if newest and not body["overwrite"] and board.get("version", 0) != newest:
+            message = "The dashboard has been changed by someone else"
+            return 412, {"message": message, "status": "version-mismatch"}
+        versions.append({"version": newest + 1, "message": body["message"], "dashboard": board})
+        url = f"/d/{board['uid']}/{board['title']}"
+        return 200, {"status": "success", "uid": board["uid"], "url": url, "version": newest + 1}
+
+
+@pytest.fixture
+def fake() -> FakeGrafana:
+    """An empty Grafana."""
+    return FakeGrafana()
+
+
+@pytest.fixture
+def url(fake: FakeGrafana) -> Iterator[str]:
+    """The address at which the fake Grafana listens."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            body = json.loads(self.rfile.read(length)) if length else None
+            status, answer = fake.answer(self.command, self.path, dict(self.headers), body)
+            payload = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(payload)))
+            self.end_headers()
+            self.wfile.write(payload)
+
+        do_GET = do_POST = _serve  # noqa: N815 - the base class's names
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output clean."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_the_folder_and_the_dashboard_are_created(fake: FakeGrafana, url: str) -> None:
+    """An empty Grafana has the dashboard in its folder afterwards, and the result says where to look."""
+    result = await GrafanaIntegration(url, KEY).create_dashboard(UID)
+    assert (result.status, result.ok, result.title) == ("created", True, "RapidAPI - Overview")
+    assert result.url == f"{url}/d/{UID}/RapidAPI - Overview"
+    assert fake.folders == {"rapidapi": "RapidAPI"}
+    assert fake.versions[UID][0]["dashboard"]["panels"]
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+async def test_pushing_twice_changes_nothing(fake: FakeGrafana, url: str, *, wrapped: bool) -> None:
+    """The second push writes nothing, with a Grafana that wraps its list of versions and with one that does not."""
+    fake.wrapped_versions = wrapped
+    integration = GrafanaIntegration(url, KEY)
+    await integration.create_dashboard(UID)
+    writes = list(fake.writes)
+    result = await integration.create_dashboard(UID)
+    assert result.status == "unchanged"
+    assert fake.writes == writes
+
+
+async def test_an_older_version_of_ours_is_replaced(
+    fake: FakeGrafana, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer generation of the dashboard takes the place of the one pushed before."""
+    integration = GrafanaIntegration(url, KEY)
+    await integration.create_dashboard(UID)
+    changed = {UID: fake.versions[UID][0]["dashboard"] | {"title": "New"}}
+    monkeypatch.setattr("dashboards.grafana.dashboards", lambda: changed)
+    assert (await integration.create_dashboard(UID)).status == "updated"
+    assert [version["dashboard"]["title"] for version in fake.versions[UID]] == ["RapidAPI - Overview", "New"]
+
+
+async def test_an_edit_in_grafana_is_not_overwritten_unasked(fake: FakeGrafana, url: str) -> None:
+    """Someone's work stays until the caller insists."""
+    integration = GrafanaIntegration(url, KEY)
+    await integration.create_dashboard(UID)
+    fake.edit(UID)
+    refused = await integration.create_dashboard(UID)
+    assert refused.status == "failed"
+    assert refused.error
+    assert "newer edit (version 2)" in refused.error
+    assert "overwrite=True" in refused.error
+    assert (await integration.create_dashboard(UID, overwrite=True)).status == "updated"
+
+
+async def test_an_edit_during_the_push_is_not_overwritten(
+    fake: FakeGrafana, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Grafana's own refusal (412) is told as what it is: somebody else was faster."""
+    integration = GrafanaIntegration(url, KEY)
+    await integration.create_dashboard(UID)
+    changed = {UID: fake.versions[UID][0]["dashboard"] | {"title": "New"}}
+    monkeypatch.setattr("dashboards.grafana.dashboards", lambda: changed)
+    write = fake._write
+
+    def edited_meanwhile(path: str, body: Any) -> tuple[int, Any]:
+        fake.edit(UID)
+        return write(path, body)
+
+    monkeypatch.setattr(fake, "_write", edited_meanwhile)
+    result = await integration.create_dashboard(UID)
+    assert not result.ok
+    assert result.error
+    assert "412" in result.error
+    assert "overwrite=True" in result.error
+
+
+async def test_wrong_key_wrong_organisation_missing_right_and_no_server_are_told_apart(
+    fake: FakeGrafana, url: str
+) -> None:
+    """Each failure names its cause and the setting that puts it right, and nothing is raised."""
+    wrong_key = await GrafanaIntegration(url, "nonsense").create_dashboard(UID)
+    wrong_org = await GrafanaIntegration(url, KEY, org_id=7).create_dashboard(UID)
+    fake.may_write = False
+    forbidden = await GrafanaIntegration(url, KEY).create_dashboard(UID)
+    unreachable = await GrafanaIntegration(NOBODY, KEY).create_dashboard(UID)
+    assert not any(result.ok for result in (wrong_key, wrong_org, forbidden, unreachable))
+    errors = [str(result.error) for result in (wrong_key, wrong_org, forbidden, unreachable)]
+    assert "Invalid API key" in errors[0]
+    assert "GRAFANA_API_KEY" in errors[0]
+    assert "does not belong to the requested organization" in errors[1]
+    assert "role Editor" in errors[2]
+    assert errors[3].startswith(f"Grafana cannot be reached at {NOBODY}")
+    assert "GRAFANA_URL" in errors[3]
+    assert KEY not in "".join(errors)
+
+
+async def test_the_public_face_reads_the_environment(
+    fake: FakeGrafana, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Both calls work with GRAFANA_URL, a key from a file and GRAFANA_ORG_ID as they are at the call."""
+    secret = tmp_path / "key"
+    secret.write_text(f"{KEY}\n")
+    monkeypatch.setenv("GRAFANA_URL", f"{url}/")
+    monkeypatch.setenv("GRAFANA_API_KEY", "nonsense")
+    monkeypatch.setenv("GRAFANA_API_KEY_FILE", str(secret))
+    monkeypatch.setenv("GRAFANA_ORG_ID", "1")
+    (created,) = await dashboards.create_grafana_dashboards()
+    assert created.status == "created"
+    again = await dashboards.grafana_integration.create_dashboard(UID)
+    assert again.status == "unchanged"
+    assert list(fake.versions) == [UID]
+
+
+async def test_an_unknown_dashboard_is_refused_with_the_known_ones() -> None:
+    """A misspelled uid is answered with those that exist."""
+    with pytest.raises(UnknownDashboardError, match=r"no dashboard 'overview'; there are: rapidapi_overview"):
+        await GrafanaIntegration(NOBODY, KEY).create_dashboard("overview")
+
+
+async def test_a_key_file_that_cannot_be_read_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A wrong path in GRAFANA_API_KEY_FILE is a failed result that names the file and the setting."""
+    monkeypatch.setenv("GRAFANA_API_KEY_FILE", str(tmp_path / "missing"))
+    result = await GrafanaIntegration(NOBODY).create_dashboard(UID)
+    assert result.error
+    assert "missing (No such file or directory)" in result.error
+    assert "GRAFANA_API_KEY_FILE" in result.error
