@@ -98,7 +98,7 @@ class GrafanaIntegration:
             )
             status, path = _put(api, board, overwrite=overwrite)
         except GrafanaError as error:
-            _LOG.error("dashboard %s was not pushed: %s", uid, error)  # noqa: TRY400 - the message says it all
+            _LOG.error("dashboard %s was not pushed: %s", uid, error)
             return DashboardResult(uid, title, "failed", error=str(error))
         return DashboardResult(uid, title, status, url=f"{api.url}{path}")
 
