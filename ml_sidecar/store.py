@@ -288,7 +288,7 @@ class ModelStore:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-_STATE_REMEDY = "it is set aside by deleting it, counts then start from zero"
+_STATE_REMEDY = "delete it, and counts start from zero"
 
 
 def _age_order(version: str) -> tuple[str, int]:
