@@ -66,16 +66,16 @@ def _branches() -> str:
     return "".join(lines) + "{{- end -}}\n"
 
 
-def _look_up(name: str, *, feature: bool) -> str:
-    matchers = "{%s,feature=%q}" if feature else "{%s}"
-    arguments = "$api $feature" if feature else "$api"
-    query = f'printf "max(%s{matchers})" {name} {arguments} | query'
+def _expected(metric: ml.Metric) -> str:
+    query = f'printf "max({metric.name}{{%s,feature=%q}})" $api $feature | query'
     return f'{{{{ with {query} }}}}{{{{ . | first | value | printf "%.4g" }}}}{{{{ else }}}}?{{{{ end }}}}'
 
 
-def _expected(metric: ml.Metric) -> str:
-    return _look_up(f'"{metric.name}"', feature=True)
-
+_SEEN: Final = (
+    '{{ with printf "max(%s{%s})" $series $api | query }}{{ . | first | value | printf "%.4g" }} {{ $unit }}'
+    "{{ else }}nothing{{ end }}"
+)
+"""A feature may be absent just because of the incident: where no request gets an answer, no time is measured."""
 
 EXPECTED_AND_SEEN: Final = (
     '{{- $feature := "" }}{{ $series := "" }}{{ $unit := "" -}}\n'
@@ -84,7 +84,7 @@ EXPECTED_AND_SEEN: Final = (
     + _branches()
     + '{{- if $series }} Most of it is due to its {{ reReplaceAll "_" " " $feature }}: expected '
     + f"{_expected(ml.EXPECTED)} (from {_expected(ml.EXPECTED_LOWER)} to {_expected(ml.EXPECTED_UPPER)}) {{{{ $unit }}}}"
-    + f", seen {_look_up('$series', feature=False)} {{{{ $unit }}}}.\n"
+    + f", seen {_SEEN}.\n"
     "{{- else if $feature }} Most of it is due to {{ $feature }}.\n"
     "{{- end }}"
 )

@@ -34,13 +34,14 @@ def sidecar_silent(settings: Settings) -> AlertingRule:
     """Return the alert for a sidecar that no longer scores, whether it hangs, has died or was never started.
 
     The last timestamp is remembered after its series has gone, so that both cases are one age and keep their
-    environment; only where no sidecar was heard for `sidecar_memory` does the alert come without one.
+    environment; only where no sidecar was heard for `sidecar_memory` does the alert come without one. No job is asked for: a sidecar
+    that somebody scrapes under another name is not silent.
     """
     name = "MLSidecarSilent"
     memory = duration(settings.sidecar_memory)
     expr = (
         f"time() - max by (environment) (last_over_time({ml.LAST_SCORE.name}[{memory}])) > {settings.sidecar_max_age}\n"
-        f'or on () absent_over_time({ml.LAST_SCORE.name}{{job="{ml.JOB}"}}[{memory}])'
+        f"or on () absent_over_time({ml.LAST_SCORE.name}[{memory}])"
     )
     description = (
         f"Expected a score at most {duration(settings.sidecar_max_age)} old, seen "
