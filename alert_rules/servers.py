@@ -47,7 +47,11 @@ def prometheus_config(
     }
     interval = duration(settings.interval)
     content = {
-        "global": {"scrape_interval": interval, "scrape_timeout": "10s", "evaluation_interval": interval},
+        "global": {
+            "scrape_interval": interval,
+            "scrape_timeout": duration(settings.scrape_timeout),
+            "evaluation_interval": interval,
+        },
         "rule_files": list(rule_files),
         "alerting": {"alertmanagers": [{"static_configs": _targets(alertmanagers)}]},
         "scrape_configs": [{"job_name": job, "static_configs": _targets(at)} for job, at in jobs.items()],

@@ -12,6 +12,7 @@ class Settings:
 
     interval: int = 15
     """Prometheus scrapes and evaluates this often."""
+    scrape_timeout: int = 10
     window: int = 300
     """What the features look back over."""
     slow_window: int = 3600
@@ -21,7 +22,9 @@ class Settings:
 
     down_success_rate: float = 5
     down_for: int = 120
-    success_rate_for: int = 120
+    success_rate_for: int = 360
+    """The threshold's cost counts what lasts for two grid rows. One failed request stays in the window for five minutes,
+    which is one row; it must not page."""
 
     anomaly_window: int = 300
     anomaly_share: float = 0.6
