@@ -96,9 +96,10 @@ def replay_command(
     """Walk through the past as if it were now: scores, episodes, forecasts, each from earlier data only."""
     settings = _load(config)
     if csv is None:
+        from ml_sidecar.reader import reader_of
         from ml_sidecar.replay_history import replay_history
 
-        typer.echo(replay_history(settings, time.time(), hours))
+        typer.echo(replay_history(settings, reader_of(settings), time.time(), hours).report())
         return
     if scores is None:
         raise typer.BadParameter("--csv needs --scores, the file to write")
