@@ -126,8 +126,8 @@ class EpisodeTracker:
         column = self._columns(scores.entities)
         self._features = scores.features
         expected = np.where(np.isfinite(scores.expected_per_week), scores.expected_per_week, np.inf)
-        warm = expected <= HYSTERESIS * self.budget
-        busy = warm.any(axis=1)
+        warm: Mask = expected <= HYSTERESIS * self.budget
+        busy = np.atleast_1d(warm.any(axis=1))
         flags = np.zeros(expected.shape, dtype=bool)
         events: list[EpisodeEvent] = []
         for i, time in enumerate(scores.times):
@@ -182,14 +182,15 @@ class EpisodeTracker:
         worse = (s["phase"] == _OPEN) & (expected < s["peak"])
         s["peak"][worse], s["top"][worse] = expected[worse], top[worse]
         events = [
-            self._event("opened", i, time, counts=bool(begins[i])) for i in np.flatnonzero(begins | resumes)
+            self._event("opened", i, time, counts=bool(begins[i]))
+            for i in np.flatnonzero(begins | resumes).tolist()
         ]
         self._remember(time, np.flatnonzero(begins))
         lasting = (s["phase"] == _OPEN) & (time - s["opened"] > self.longest)
         healed = (s["phase"] == _OPEN) & ~warm & (time - s["last"] >= CLOSE_AFTER) & ~lasting
         closes = [
             self._event("closed", i, time, counts=not s["counted"][i], adopted=bool(lasting[i]))
-            for i in np.flatnonzero(lasting | healed)
+            for i in np.flatnonzero(lasting | healed).tolist()
         ]
         for event in closes:
             if event.counts:

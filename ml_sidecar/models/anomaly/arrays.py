@@ -6,7 +6,10 @@ numpy and BLAS round a reduction differently for different shapes and a live row
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ml_sidecar.features import Array
 
@@ -21,7 +24,7 @@ def window_sum(x: Array, width: int) -> Array:
     Returns:
         Shape (L - width + 1, ...), for the rows that have a full window.
     """
-    total: Array | None = None
+    result: Array | None = None
     part, size, taken, rest = x, 1, 0, width
     n = len(x) - width + 1
     while True:
@@ -29,24 +32,47 @@ def window_sum(x: Array, width: int) -> Array:
             # `part` row i covers x[i : i + size]; the window's next `size` rows end `taken` rows before it does.
             first = width - taken - size
             piece = part[first : first + n]
-            total = piece if total is None else total + piece
+            result = piece if result is None else result + piece
             taken += size
         rest >>= 1
         if not rest:
             break
         part = part[:-size] + part[size:]
         size *= 2
-    return total if total is not None else x
+    return result if result is not None else x
 
 
 def window_mean(x: Array, width: int) -> Array:
     """Mean over each row and the `width` - 1 rows before it; shapes as in `window_sum`."""
-    return window_sum(x, width) / width
+    return np.asarray(window_sum(x, width) / width)
+
+
+def total(x: Array) -> Array:
+    """Sum along the first axis, strictly in order, so that it does not depend on how many series there are."""
+    return np.asarray(np.cumsum(x, axis=0)[-1])
+
+
+def zeroed(x: Array) -> Array:
+    """The same with 0 where there is nothing."""
+    return np.where(np.isnan(x), 0.0, x)
+
+
+def _ordered(x: Array) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
+    """Values in order along the first axis, flattened to (K * M,), how many there are (M,), and the M places."""
+    ordered = np.sort(x.reshape(len(x), -1), axis=0)
+    count = len(x) - np.isnan(ordered).sum(axis=0)
+    return ordered.ravel(), count, np.arange(ordered.shape[1])
 
 
 def median(x: Array, least: int = 1) -> Array:
     """Median along the first axis over what is there; NaN where fewer than `least` values are."""
-    return quantiles(x, (0.5,), least)[0]
+    if not len(x):
+        return np.full(x.shape[1:], np.nan)
+    flat, count, place = _ordered(x)
+    width = len(place)
+    low, high = np.maximum(count - 1, 0) // 2, count // 2
+    middle = 0.5 * (flat[low * width + place] + flat[np.minimum(high, len(x) - 1) * width + place])
+    return np.where(count >= max(least, 1), middle, np.nan).reshape(x.shape[1:])
 
 
 def quantiles(x: Array, shares: tuple[float, ...], least: int = 1) -> Array:
@@ -55,24 +81,18 @@ def quantiles(x: Array, shares: tuple[float, ...], least: int = 1) -> Array:
     Returns:
         Shape (len(shares), ...); NaN where fewer than `least` values are.
     """
-    if not len(x):
-        return np.full((len(shares), *x.shape[1:]), np.nan)
-    ordered = np.sort(x, axis=0)
-    count = np.isfinite(ordered).sum(axis=0)
-    result = np.empty((len(shares), *x.shape[1:]))
+    flat, count, place = _ordered(x)
     last = np.maximum(count - 1, 0)
-    for i, share in enumerate(shares):
-        place = share * last
-        low = place.astype(np.intp)
-        high = np.minimum(low + 1, last)
-        a = np.take_along_axis(ordered, low[None], axis=0)[0]
-        b = np.take_along_axis(ordered, high[None], axis=0)[0]
-        result[i] = np.where(b > a, a + (b - a) * (place - low), a)
+    exact = np.array(shares)[:, None] * last
+    low = exact.astype(np.intp)
+    a = flat[low * len(place) + place]
+    b = flat[np.minimum(low + 1, last) * len(place) + place]
+    result = np.where(b > a, a + (b - a) * (exact - low), a)
     result[:, count < max(least, 1)] = np.nan
-    return result
+    return np.asarray(result.reshape(len(shares), *x.shape[1:]))
 
 
-def push(tape: Array, rows: Array) -> None:
+def push(tape: NDArray[Any], rows: NDArray[Any]) -> None:
     """Let rows enter a tape whose newest row is its last; the oldest leave. In place."""
     k = len(rows)
     if k >= len(tape):
@@ -96,9 +116,9 @@ def moments(x: Array) -> Array:
     """Count, mean and sum of squared deviations of the rows that are there, shape (3, ...)."""
     there = np.isfinite(x)
     count = there.sum(axis=0)
-    mean = np.where(there, x, 0.0).sum(axis=0) / np.maximum(count, 1)
+    mean = total(np.where(there, x, 0.0)) / np.maximum(count, 1)
     square = np.where(there, x - mean, 0.0) ** 2
-    return np.stack([count.astype(np.float64), mean, square.sum(axis=0)])
+    return np.stack([count.astype(np.float64), mean, total(square)])
 
 
 def merged(parts: Array) -> tuple[Array, Array, Array]:
@@ -107,13 +127,13 @@ def merged(parts: Array) -> tuple[Array, Array, Array]:
     Args:
         parts: shape (K, 3, ...) of `moments`; NaN parts hold nothing.
     """
-    parts = np.nan_to_num(parts, nan=0.0)
+    parts = zeroed(parts)
     count, mean, square = parts[:, 0], parts[:, 1], parts[:, 2]
-    n = count.sum(axis=0)
+    n = total(count)
     some = np.maximum(n, 1.0)
-    centre = (count * mean).sum(axis=0) / some
-    total = square.sum(axis=0) + (count * (mean - centre) ** 2).sum(axis=0)
-    return n, centre, np.sqrt(total / np.maximum(n - 1.0, 1.0))
+    centre = total(count * mean) / some
+    deviation = total(square) + total(count * (mean - centre) ** 2)
+    return n, centre, np.sqrt(deviation / np.maximum(n - 1.0, 1.0))
 
 
 def widened(x: Array, columns: int, fill: float = np.nan) -> Array:

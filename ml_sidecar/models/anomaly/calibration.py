@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml_sidecar.features import Array
-from ml_sidecar.models.anomaly.arrays import median
+from ml_sidecar.models.anomaly.arrays import median, total, zeroed
 
 QUIET = 1e3
 """E of a row that is no peak at all, and of all that cannot be judged yet."""
@@ -82,14 +82,14 @@ def calibrate(peaks: Array, hours: float, groups: int, prior: float = PRIOR_SCAL
         prior: mean of an imagined excess where there is no pool.
     """
     ordered = np.sort(peaks, axis=0)
-    size = np.isfinite(ordered).sum(axis=0)
-    usual = np.nan_to_num(median(peaks))
-    excess = np.nan_to_num(np.maximum(ordered - usual, 0.0))
+    size = len(peaks) - np.isnan(ordered).sum(axis=0)
+    usual = zeroed(median(ordered))
+    excess = zeroed(np.maximum(ordered - usual, 0.0))
     count = (excess > 0).sum(axis=0)
     top = np.where(count >= 8, np.maximum(1, count // LOWERED), 0)
     last = np.maximum(size - 1, 0)
     bar = np.take_along_axis(excess, np.maximum(last - top, 0)[None], axis=0)
-    own = np.minimum(excess, bar).sum(axis=0)
+    own = total(np.minimum(excess, bar))
     places = last - np.arange(HIGHEST)[:, None, None]
     highest = np.take_along_axis(ordered, np.maximum(places, 0), axis=0)
     highest = np.where((places >= 0) & (size > 0), highest, -np.inf)
@@ -103,6 +103,8 @@ def _pooled(
     usual: Array, own: Array, count: Array, size: Array, groups: int, prior: float
 ) -> tuple[Array, Array]:
     """Usual peak drawn towards the siblings' while there are few of its own, and the siblings' mean excess."""
+    if usual.shape[1] < POOL_LEAST * groups:
+        return usual, np.full(usual.shape, prior)
     shape = (usual.shape[0], -1, groups)
     grown = (size >= POOL_WEEK).reshape(shape)
     enough = grown.sum(axis=1, keepdims=True) >= POOL_LEAST
@@ -111,7 +113,7 @@ def _pooled(
     peaks = np.where(grown, count.reshape(shape), 0).sum(axis=1, keepdims=True)
     scale = np.clip(excess / np.maximum(peaks, 1), prior / 2, prior * 2)
     n = size.reshape(shape)
-    drawn = (n * usual.reshape(shape) + POOL_BLOCKS * np.nan_to_num(siblings)) / (n + POOL_BLOCKS)
+    drawn = (n * usual.reshape(shape) + POOL_BLOCKS * zeroed(siblings)) / (n + POOL_BLOCKS)
     return (
         np.where(enough, drawn, usual.reshape(shape)).reshape(usual.shape),
         np.where(enough, scale, prior).repeat(usual.shape[1] // groups, axis=1).reshape(usual.shape),

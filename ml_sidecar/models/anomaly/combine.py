@@ -11,8 +11,8 @@ from ml_sidecar.models.anomaly.views import FAMILIES
 SURPRISE = (-1.0, 4.0)
 """A view's -log10 E is clipped here: none can veto, none can decide alone."""
 ABSENT = -2.0
-MAP_LEVEL, MAP_SLOPE = -0.29, 4.2
-"""One law for every series: E = .25 a week at a mean surprise of -.29, e^4.2 fewer per unit of it."""
+MAP_LEVEL, MAP_SLOPE = -0.2, 3.7
+"""One law for every series: E = .25 a week at a mean surprise of -.2, e^3.7 times fewer per unit of it."""
 
 
 def surprise(expected: Array) -> Array:

@@ -12,6 +12,9 @@ from ml_sidecar.features import Array
 EDGES = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.995)
 """Quantiles that part the levels of a series into twelve bins."""
 
+UNKNOWN = 1e30
+"""A squared distance no known stretch has."""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -37,7 +40,9 @@ class Context:
         edges: (11, N), bounds of the level bins.
         table: (4, 12, 12, N), -log share of a level after a level, by quarter of the day.
         usual_rarity: (N,), its mean.
-        stretches: (K, N), means over half an hour, 15 minutes apart, newest last.
+        stretches: (K, N), means over half an hour less `anchor`, 15 minutes apart, newest last; beyond the root of
+            `UNKNOWN` where nothing is known. Single precision: this is the largest array of all.
+        anchor: (N,), a usual value, so that single precision is spent on differences.
         days: days of candidates in `stretches`.
         slots_a_day: candidates of a day.
     """
@@ -61,6 +66,7 @@ class Context:
     edges: Array
     table: Array
     usual_rarity: Array
-    stretches: Array
+    stretches: NDArray[np.float32]
+    anchor: Array
     days: int
     slots_a_day: int

@@ -40,13 +40,31 @@ class JointView:
         self.forest: Forest | None = None
         self.rows = np.empty((0, features * COLUMNS), dtype=np.float32)
         self.peaks = np.full((grid.rows(MEMORY_HOURS, 28, grid.peak), 1, 0), np.nan)
+        self._open()
         self.begun = np.inf
         self.fitted = -np.inf
         self.fits = 0
 
+    def _open(self) -> None:
+        """Begin a block: heights and columns of its rows so far, and whether they may be learnt."""
+        rows, apis = self.grid.block, self.peaks.shape[2]
+        self.shown = np.full((rows, apis), np.nan)
+        self.known = np.zeros((rows, apis))
+        self.columns = np.zeros((rows, apis, self.features * COLUMNS), dtype=np.float32)
+
     def widen(self, apis: int) -> None:
         """Make room for more APIs."""
         self.peaks = widened(self.peaks, apis)
+        self.shown = widened(self.shown, apis)
+        self.known = widened(self.known, apis, fill=0.0)
+        more = np.zeros((len(self.columns), apis, self.columns.shape[2]), dtype=np.float32)
+        self.columns = np.concatenate([self.columns, more], axis=1)
+
+    def note(self, place: slice, heights: Array, columns: Array, known: Mask) -> None:
+        """Rows of the present block: heights (T, A), columns (T, A, D), known (T, A) where they may be learnt."""
+        self.shown[place] = np.where(known, heights, np.nan)
+        self.known[place] = known
+        self.columns[place] = columns
 
     def heights(self, columns: Array, gate: Array) -> Array:
         """Logit of the forest's score for (T, A, F * COLUMNS), drawn to silence where the gate (T, A) is shut."""
@@ -59,19 +77,19 @@ class JointView:
         """What its past peaks say."""
         return calibrate(self.peaks, self.grid.peak * self.grid.step / 3600.0, 1, PRIOR_SCALE)
 
-    def absorb(self, heights: Array, columns: Array, known: Mask, start: int) -> None:
-        """Let a finished block enter: heights (R, A), columns (R, A, D), known (R, A) where they may be learnt."""
+    def absorb(self, start: int) -> None:
+        """Let the block that began at grid row `start` enter, and begin another."""
         if self.forest is not None:
-            shown = np.where(known, heights, np.nan)[:, None]
-            push(self.peaks, np.fmax.reduce(grouped(shown, self.grid.peak), axis=1))
-        places = np.flatnonzero(known.ravel())
+            push(self.peaks, np.fmax.reduce(grouped(self.shown[:, None], self.grid.peak), axis=1))
+        places = np.flatnonzero(self.known.ravel())
         if len(places) > SAMPLED:
             rng = np.random.default_rng([self.seed, abs(start)])
             places = np.sort(rng.choice(places, SAMPLED, replace=False))
         if len(places):
-            new = columns.reshape(-1, columns.shape[2])[places].astype(np.float32)
+            new = self.columns.reshape(-1, self.columns.shape[2])[places]
             self.rows = np.concatenate([self.rows, new])[-KEPT:]
             self.begun = min(self.begun, float(self.grid.times(np.array(start))))
+        self._open()
 
     def renew(self, now: float) -> None:
         """Refit when a day has passed and history has grown by a fifth, or a week has passed."""

@@ -22,7 +22,9 @@ from ml_sidecar.models.anomaly.arrays import (
     moments,
     push,
     quantiles,
+    total,
     widened,
+    zeroed,
 )
 from ml_sidecar.models.anomaly.context import EDGES, Context
 from ml_sidecar.models.anomaly.grid import DAY, Grid
@@ -109,18 +111,18 @@ class Memory:
 
     def widen(self, apis: int) -> None:
         """Make room for more APIs."""
-        n = apis * len(self.features)
+        more = apis * len(self.features)
         for name, x in list(vars(self).items()):
             if isinstance(x, np.ndarray) and name not in {"sign", "least", "ratio"}:
                 fill = {"errors": 0.0, "quantum": 0.0, "rows": 0.0, "first": np.inf, "quarters": 0}.get(
                     name, np.nan
                 )
-                setattr(self, name, widened(x, n, fill).astype(x.dtype))
+                setattr(self, name, widened(x, more, fill).astype(x.dtype))
         signs = {Direction.ABOVE: 1.0, Direction.BELOW: -1.0, Direction.BOTH: 0.0}
-        total = self.rows.shape[0] // max(len(self.features), 1)
-        self.sign = np.tile([signs[f.direction] for f in self.features], total)
-        self.least = np.tile([f.smallest_deviation for f in self.features], total)
-        self.ratio = np.tile([f.smallest_deviation_ratio for f in self.features], total)
+        apis = self.rows.shape[0] // max(len(self.features), 1)
+        self.sign = np.tile([signs[f.direction] for f in self.features], apis)
+        self.least = np.tile([f.smallest_deviation for f in self.features], apis)
+        self.ratio = np.tile([f.smallest_deviation_ratio for f in self.features], apis)
 
     def absorb(self, block: Block, start: int, zones: Zones, floor: Array) -> None:
         """Let a finished block enter the tapes.
@@ -162,7 +164,7 @@ class Memory:
         """Values with those far outside the usual range drawn to its edge: one spike must not widen the bands."""
         low, high = self.range
         reach = 3 * np.fmax(high - low, 4 * floor)
-        return np.fmin(np.fmax(value, low - reach), high + reach)
+        return np.asarray(np.fmin(np.fmax(value, low - reach), high + reach))
 
     def context(self, start: int, zones: Zones) -> Context:
         """What is known before grid row `start`, for the block that begins there."""
@@ -173,7 +175,7 @@ class Memory:
         edges = quantiles(self.history, (0.05, 0.95, *EDGES), least=20)
         recent = quantiles(self.history[-(len(self.history) // 2) :], (0.05, 0.95), least=10)
         self.range = np.where(np.isfinite(recent), recent, edges[:2])
-        width = np.nan_to_num(self.range[1] - self.range[0])
+        width = zeroed(self.range[1] - self.range[0])
         _, long_mean, long_std = _known(self.long, 10)
         _, short_mean, short_std = _known(self.short, 30)
         floor = self._floor(width, expected)
@@ -181,6 +183,7 @@ class Memory:
         mean_mad, rough, rough_mad, far = self._scales()
         self.own = self._own_spread(fast[0], long_mean)
         spreads = spread(self.hours, self.own, start, grid, zones)
+        anchor = zeroed(long_mean)
         table, usual = self._rarity(edges[2:])
         high, low = self._extremes()
         times = grid.times(start + grid.slot * np.arange(grid.block // grid.slot))
@@ -204,7 +207,8 @@ class Memory:
             edges=edges[2:],
             table=table,
             usual_rarity=usual,
-            stretches=np.nan_to_num(self.stretches, nan=1e150),
+            stretches=np.where(np.isnan(self.stretches), 1e18, self.stretches - anchor).astype(np.float32),
+            anchor=anchor,
             days=self.days,
             slots_a_day=self.day_slots,
         )
@@ -213,13 +217,13 @@ class Memory:
         self.guesses = profiles(self.slots, start, self.grid, zones)
         near = median(self.misses, least=5)
         level = np.where(np.isfinite(near[0]), near[0], median(self.slots))
-        self.offset = np.concatenate([level[None], np.nan_to_num(near[1:])])
+        self.offset = np.concatenate([level[None], zeroed(near[1:])])
 
     def _floor(self, width: Array, expected: Array) -> Array:
         steps = self.fast[:, 1]
         quantum = median(np.where(steps > 0, steps, np.nan))
         self.quantum = np.where(np.isfinite(quantum), quantum, self.quantum)
-        level = np.nan_to_num(median(np.abs(expected)))
+        level = zeroed(median(np.abs(expected)))
         worth = np.fmax(self.least, self.ratio * level)
         fine = np.fmax(0.02 * width, 0.25 * self.quantum) + 1e-9 * (level + 1e-3)
         return np.asarray(np.fmax(fine, 0.25 * worth))
@@ -232,7 +236,7 @@ class Memory:
         young = self.rows < self.grid.rows(24, WARM_ROWS)
         share = np.where(young, np.nan, own / size).reshape(shape)
         usual = np.broadcast_to(median(share, least=3), share.shape).ravel()
-        return np.where(young & np.isfinite(usual), np.fmax(own, YOUNG * usual * size), own)
+        return np.asarray(np.where(young & np.isfinite(usual), np.fmax(own, YOUNG * usual * size), own))
 
     def _scales(self) -> tuple[Array, Array, Array, Array]:
         week = self.week.copy()
@@ -264,13 +268,13 @@ class Memory:
             .reshape(4, BINS, BINS, n)
             .astype(np.float64)
         )
-        total = count.sum(axis=0).sum(axis=0).sum(axis=0)
-        whole = count.sum(axis=0) / np.maximum(total, 1.0)
+        rows = count.sum(axis=(0, 1, 2))
+        whole = count.sum(axis=0) / np.maximum(rows, 1.0)
         distinct = 1 + (np.diff(edges, axis=0) > 0).sum(axis=0) + np.isfinite(edges[0])
-        inside = count.sum(axis=1).sum(axis=1)[:, None, None]
+        inside = count.sum(axis=(1, 2))[:, None, None]
         table = -np.log((count + 20 * whole + 0.5 / distinct**2) / (inside + 20.5))
-        usual = (count * table).sum(axis=(0, 1, 2)) / np.maximum(total, 1.0)
-        return np.where(total > 0, table, np.nan), usual
+        usual = total((count * table).reshape(4 * BINS * BINS, n)) / np.maximum(rows, 1.0)
+        return np.where(rows > 0, table, np.nan), usual
 
     def ready(self, start: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Series that can be judged by a day of their own, and those with an hour that may lean on siblings."""
@@ -296,4 +300,4 @@ def _second(x: Array) -> Array:
     """Second largest along the first axis; the largest where there is but one; NaN where there is none."""
     ordered = np.sort(-x, axis=0)
     one, two = -ordered[0], -ordered[min(1, len(ordered) - 1)]
-    return np.where(np.isfinite(two), two, one)
+    return np.asarray(np.where(np.isfinite(two), two, one))

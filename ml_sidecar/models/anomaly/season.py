@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml_sidecar.features import Array, Entity
 from ml_sidecar.localtime import LocalTime
-from ml_sidecar.models.anomaly.arrays import median
-from ml_sidecar.models.anomaly.grid import DAY, Grid
+from ml_sidecar.models.anomaly.arrays import median, total
+from ml_sidecar.models.anomaly.grid import DAY, HOUR, Grid
 
 PROFILES = 4
 """No profile, every day, days of the same class (working day or weekend), the same weekday."""
@@ -22,6 +22,8 @@ OWN_DAYS = 5.0
 """The spread of an hour of the day is shrunk to the series' own as if that had been seen on so many days."""
 DOUBT = 1.05
 """A profile must have erred by this factor less than no profile before it is believed."""
+_AHEAD = 1000
+"""Hours of UTC offsets looked up in advance."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Zones:
 
     local: LocalTime
     members: Mapping[Entity, NDArray[np.intp]]
+    _offsets: dict[str, tuple[int, Array]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, local: LocalTime, entities: Sequence[Entity], features: int) -> Zones:
@@ -44,7 +47,23 @@ class Zones:
 
     def clock(self, entity: Entity, times: Array) -> Array:
         """Local seconds of the zone, same shape as `times`."""
-        return self.local.local(times.ravel(), [entity])[:, 0].reshape(times.shape)
+        hours = np.floor(times / HOUR).astype(np.int64)
+        first, offsets = self._offset_table(entity, int(hours.min()), int(hours.max()))
+        return times + offsets[hours - first]
+
+    def _offset_table(self, entity: Entity, low: int, high: int) -> tuple[int, Array]:
+        """UTC offsets by hour since the epoch: the first hour, and seconds from there on to `high` at least."""
+        zone = self.local.zone(entity)
+        first, offsets = self._offsets.get(zone, (low, np.empty(0)))
+        if low < first:
+            first, offsets = low, np.empty(0)
+        if high >= first + len(offsets):
+            hours = np.arange(first + len(offsets), high + _AHEAD, dtype=np.float64) * HOUR
+            new = self.local.local(hours, [entity])[:, 0] - hours
+            keep = max(0, low - first)
+            first, offsets = first + keep, np.concatenate([offsets, new])[keep:]
+            self._offsets[zone] = (first, offsets)
+        return first, offsets
 
     def quarter(self, times: Array, columns: int) -> NDArray[np.intp]:
         """Quarter of the local day, 0 to 3, shape (T, columns)."""
@@ -112,14 +131,15 @@ def chosen(guesses: Array, errors: Array) -> Array:
     share[0] = 1.0
     best = np.argmin(share, axis=0)
     picked = np.take_along_axis(guesses, best[None, None], axis=0)[0]
-    return np.where(np.isfinite(picked), picked, guesses[0])
+    return np.asarray(np.where(np.isfinite(picked), picked, guesses[0]))
 
 
 def learnt(errors: Array, misses: Array, cap: Array, grid: Grid) -> Array:
     """Errors after a block in which the profiles missed by `misses` (4, S, N); a day of old counts a fifth less."""
     size = np.fmin(np.abs(misses), cap)
     both = np.isfinite(size) & np.isfinite(size[0])
-    new = np.stack([np.where(both, size, 0.0).sum(axis=1), np.where(both, size[0], 0.0).sum(axis=1)])
+    parts = np.stack([np.where(both, size, 0.0), np.where(both, size[0], 0.0)])
+    new = total(np.moveaxis(parts, 2, 0))
     return np.asarray(errors * 0.8 ** (grid.block * grid.step / DAY) + new)
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_sidecar.features import Array, Mask
-from ml_sidecar.models.anomaly.arrays import window_mean
-from ml_sidecar.models.anomaly.context import Context
+from ml_sidecar.models.anomaly.arrays import window_mean, zeroed
+from ml_sidecar.models.anomaly.context import UNKNOWN, Context
 from ml_sidecar.models.anomaly.grid import Grid
 
 FAMILIES = {
@@ -115,8 +115,8 @@ class Look:
 
 def squash(z: Array) -> Array:
     """Signed logarithm: one unit means the same at z = 3 and at z = 300."""
-    z = np.nan_to_num(z, nan=0.0, posinf=1e6, neginf=-1e6)
-    return np.asarray(np.sign(z) * np.log1p(np.abs(z)))
+    z = np.clip(zeroed(z), -1e6, 1e6)
+    return np.asarray(np.copysign(np.log1p(np.abs(z)), z))
 
 
 def _filled(raw: Array, recent: Recent, expected: Array, held_rows: int) -> tuple[Array, Array, Array, Mask]:
@@ -136,7 +136,7 @@ def _novelty(value: Array, context: Context) -> Array:
 
 
 def _bins(value: Array, edges: Array) -> NDArray[np.intp]:
-    return (value[:, None] >= edges).sum(axis=1)
+    return np.asarray((value[:, None] >= edges).sum(axis=1))
 
 
 def _rare(past: Array, rows: int, context: Context, slot: NDArray[np.intp], lag: int) -> Array:
@@ -145,7 +145,7 @@ def _rare(past: Array, rows: int, context: Context, slot: NDArray[np.intp], lag:
     quarter = context.quarter[slot]
     column = np.arange(now.shape[1])
     bins, edges = context.table, context.edges
-    return np.nan_to_num(np.asarray(bins[quarter, _bins(now, edges), _bins(then, edges), column]))
+    return zeroed(np.asarray(bins[quarter, _bins(now, edges), _bins(then, edges), column]))
 
 
 def _shape(past: Array, rows: int, quarter: int) -> Array:
@@ -161,21 +161,21 @@ def far(shape: Array, context: Context) -> Array:
     """
     days, per_day = context.days, context.slots_a_day
     tape, n = context.stretches, shape.shape[2]
-    rows = shape.shape[1]
-    near = np.empty((rows, days, n))
+    rows, single = shape.shape[1], (shape - context.anchor).astype(np.float32)
+    near = np.empty((rows, days, n), dtype=np.float32)
     some = max(1, _CHUNK // max(1, rows * per_day * n))
     for first in range(0, days, some):
         last = min(days, first + some)
-        distance = np.zeros((rows, (last - first) * per_day, n))
+        distance = np.zeros((rows, (last - first) * per_day, n), dtype=np.float32)
         for k in range(4):
             begin = 6 - 2 * k + first * per_day
-            difference = tape[None, begin : begin + (last - first) * per_day] - shape[k][:, None]
+            difference = tape[None, begin : begin + (last - first) * per_day] - single[k][:, None]
             difference *= difference
             distance += difference
         near[:, first:last] = distance.reshape(rows, last - first, per_day, n).min(axis=2)
     two = np.partition(near, 1, axis=1)[:, :2] if days > 1 else near[:, [0, 0]]
-    nearest = np.where(two[:, 1] < 1e100, two[:, 1], two[:, 0])
-    return np.where(nearest < 1e100, np.sqrt(nearest / 4), 0.0)
+    nearest = np.where(two[:, 1] < UNKNOWN, two[:, 1], two[:, 0]).astype(np.float64)
+    return np.where(nearest < UNKNOWN, np.sqrt(nearest / 4), 0.0)
 
 
 def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, lengths: Lengths) -> Look:
@@ -192,9 +192,9 @@ def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, l
     expected, spread = context.expected[slot], context.spread[slot]
     value, held, age, there = _filled(raw, recent, expected, lengths.held)
     floor = context.floor
-    z = np.nan_to_num(np.where(there, (value - expected) / spread, 0.0))
+    z = zeroed(np.where(there, (value - expected) / spread, 0.0))
     off = np.abs(value - context.long_mean) / np.maximum(context.long_std, floor)
-    off = np.nan_to_num(np.where(there, off, 0.0))
+    off = zeroed(np.where(there, off, 0.0))
     improbable = np.minimum(
         0.217 * off * off + 0.4 * np.log1p(off), 20.0
     )  # about -log10 of the Gaussian tail
@@ -202,7 +202,7 @@ def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, l
     previous = np.concatenate([recent.age[None], age[:-1]])
     steady = there & (previous < lengths.held)
     jump = np.where(steady, np.diff(values[-n - 1 :], axis=0), 0.0)
-    jump = np.nan_to_num(jump)
+    jump = zeroed(jump)
     rare = np.where(there, _rare(values, n, context, slot, lengths.lag), context.usual_rarity)
     rows = np.stack([value, z, improbable, rare, jump])
     past = np.concatenate([recent.rows, rows], axis=1)
@@ -237,7 +237,7 @@ def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, l
             np.expm1(mean(3, lengths.hour) / 3),
         ]
     )
-    heights = np.log1p(np.clip(np.nan_to_num(views, nan=0.0, posinf=1e6), 0.0, 1e6))
+    heights = np.log1p(np.clip(zeroed(views), 0.0, 1e6))
     columns = np.stack(
         [
             squash(z),
@@ -281,4 +281,4 @@ def gate(look_: Look, sign: Array, least: Array, ratio: Array) -> Array:
     worth = np.fmax(least, ratio * np.abs(look_.expected))
     side = np.where(sign == 0, 1.0, np.clip(bad / look_.spread, 0.0, 1.0))
     big = np.where(worth > 0, np.clip(4 * (bad / np.where(worth > 0, worth, 1.0) - 1), 0.0, 1.0), 1.0)
-    return np.nan_to_num(side * big)
+    return zeroed(side * big)

@@ -1,0 +1,221 @@
+"""The detector's state, carried along the grid row by row: judge, then remember, then renew the context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from ml_sidecar.features import Array, Entity, Feature, Mask
+from ml_sidecar.localtime import LocalTime
+from ml_sidecar.models.anomaly import combine
+from ml_sidecar.models.anomaly.calibration import QUIET, calibrate
+from ml_sidecar.models.anomaly.grid import Grid
+from ml_sidecar.models.anomaly.joint import JointView
+from ml_sidecar.models.anomaly.memory import WARM_ROWS, Block, Memory
+from ml_sidecar.models.anomaly.season import Zones
+from ml_sidecar.models.anomaly.views import Lengths, Look, Recent, gate, look
+from ml_sidecar.results import Scores
+
+BAND_PER_WEEK = 2.0
+"""Values at the edge of the band are exceeded by so many peaks a week, as far as time of day alone tells."""
+_SILENCE_DAYS = 40.0
+"""A longer gap is remembered as one of so many days."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a piece of a block came to."""
+
+    look: Look
+    heights: Array
+    joint_heights: Array
+    columns: Array
+    scores: Scores
+
+
+class Walker:
+    """State of all APIs.
+
+    Args:
+        grid: rows and blocks.
+        features: the F features.
+        local_time: time zone of each API.
+        start: first grid row.
+        seed: seed of every random choice.
+    """
+
+    def __init__(
+        self, grid: Grid, features: Sequence[Feature], local_time: LocalTime, start: int, seed: int
+    ) -> None:
+        self.grid = grid
+        self.features = tuple(features)
+        self.local_time = local_time
+        self.next = start
+        self.entities: tuple[Entity, ...] = ()
+        self._lengths = Lengths.of(grid)
+        self._zones = Zones.of(local_time, (), len(self.features))
+        self._memory = Memory(grid, self.features)
+        self._joint = JointView(grid, len(self.features), seed)
+        self._recent = Recent.empty(self._lengths, 0)
+        self._block = Block.empty(self.grid, len(self.entities) * len(self.features))
+        self._freeze()
+
+    @property
+    def fits(self) -> int:
+        """How often the forest was fitted."""
+        return self._joint.fits
+
+    def know(self, entities: Sequence[Entity]) -> None:
+        """Make room for entities not met before."""
+        have = set(self.entities)
+        new = tuple(entity for entity in dict.fromkeys(entities) if entity not in have)
+        if not new:
+            return
+        k = len(new) * len(self.features)
+        self.entities += new
+        self._zones = Zones.of(self.local_time, self.entities, len(self.features))
+        self._memory.widen(len(new))
+        self._joint.widen(len(new))
+        more = Recent.empty(self._lengths, k)
+        old = self._recent
+        self._recent = Recent(
+            np.concatenate([old.rows, more.rows], axis=2),
+            np.concatenate([old.held, more.held]),
+            np.concatenate([old.age, more.age]),
+        )
+        self._block.widen(k)
+        self._freeze()
+
+    def _freeze(self) -> None:
+        """Make the context of the present block from what was remembered when it began."""
+        start = self._block_start
+        self._context = self._memory.context(start, self._zones)
+        hours = self.grid.peak * self.grid.step / 3600.0
+        self._calibration = calibrate(self._memory.peaks, hours, len(self.features))
+        if len(self.features) > 1:
+            self._joint_calibration = self._joint.calibration()
+        self._grown, self._ready = self._memory.ready(start)
+
+    @property
+    def _block_start(self) -> int:
+        return self.next // self.grid.block * self.grid.block
+
+    def walk(self, values: Array, hidden: Mask) -> list[Scores]:
+        """Score rows (T, A, F) with the state before each, and let them enter; hidden (T, A) ones are not learnt."""
+        return [self._advance(values[a:b], hidden[a:b]) for a, b in self._pieces(len(values))]
+
+    def _pieces(self, rows: int) -> list[tuple[int, int]]:
+        """Row ranges of the next rows, one per block."""
+        place = self.next % self.grid.block
+        edges = [0, *range(self.grid.block - place, rows, self.grid.block), rows]
+        return [(a, b) for a, b in pairwise(edges) if b > a]
+
+    def be_silent(self, until: int) -> None:
+        """Rows in which nothing was reported."""
+        now = self.next
+        far = until - self.grid.rows(24 * _SILENCE_DAYS)
+        if far > now:
+            self._walk_empty(self.grid.block - now % self.grid.block)
+            self.next = max(self.next, far // self.grid.block * self.grid.block)
+            self._freeze()
+        self._walk_empty(until - self.next)
+
+    def _walk_empty(self, rows: int) -> None:
+        empty = (self.grid.block, len(self.entities), len(self.features))
+        for a, b in self._pieces(rows):
+            self._advance(np.full((b - a, *empty[1:]), np.nan), np.zeros((b - a, empty[1]), dtype=bool))
+
+    # ------------------------------------------------------------------ judging rows
+
+    def judge(self, values: Array, start: int) -> Judged:
+        """Score rows (T, A, F) that begin at grid row `start`, all in one block."""
+        t, apis, features = values.shape
+        memory, shape = self._memory, (t, apis, features)
+        slot = (start % self.grid.block + np.arange(t)) // self.grid.slot
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            seen = look(values.reshape(t, -1), slot, self._recent, self._context, self._lengths)
+            shut = gate(seen, memory.sign, memory.least, memory.ratio)
+            heights = seen.heights * shut
+            expected = self._calibration.expected_per_week(heights)
+            expected = np.where(self._ready, expected, QUIET)
+            mean = combine.surprise(expected)
+            mean = np.where(seen.there, mean, combine.ABSENT)
+            single = combine.law(mean).reshape(shape)
+            columns = seen.columns.reshape(t, apis, -1)
+            joint_heights, joint = self._judge_jointly(columns, shut.reshape(shape).max(axis=2))
+            there = seen.there.reshape(shape)
+            total = combine.joined(single, joint, there)
+            shares = combine.contributions(
+                mean.reshape(shape), single, joint, seen.rows[1].reshape(shape), there
+            )
+            bounds = self._band(seen)
+        scores = Scores(
+            times=self.grid.times(start + np.arange(t)),
+            entities=self.entities,
+            features=tuple(f.name for f in self.features),
+            expected_per_week=total,
+            contributions=shares,
+            value=values,
+            expected=bounds[0].reshape(shape),
+            lower=bounds[1].reshape(shape),
+            upper=bounds[2].reshape(shape),
+        )
+        return Judged(seen, heights, joint_heights, columns, scores)
+
+    def _judge_jointly(self, columns: Array, shut: Array) -> tuple[Array, Array]:
+        """Heights and E of the joint view, (T, A) each; silent for a single feature, which has nothing to join."""
+        if len(self.features) == 1:
+            return np.full(columns.shape[:2], np.nan), np.full(columns.shape[:2], QUIET)
+        heights = self._joint.heights(columns, shut)
+        expected = self._joint_calibration.expected_per_week(heights[None])[0]
+        grown = self._grown.reshape(-1, len(self.features)).any(axis=1)
+        return heights, np.where(grown, expected, QUIET)
+
+    def _band(self, seen: Look) -> tuple[Array, Array, Array]:
+        """What is normal and the ends of the band around it, within the valid range."""
+        memory, apis = self._memory, len(self.entities)
+        reach = np.expm1(np.nan_to_num(self._calibration.height(BAND_PER_WEEK)[0], nan=np.log1p(3.0)))
+        half = np.fmax(reach * seen.spread, np.fmax(memory.least, memory.ratio * np.abs(seen.expected)))
+        low = np.tile([f.minimum for f in self.features], apis)
+        high = np.tile([f.maximum for f in self.features], apis)
+        middle = np.clip(seen.expected, low, high)
+        return middle, np.clip(middle - half, low, high), np.clip(middle + half, low, high)
+
+    # ------------------------------------------------------------------ moving on
+
+    def _advance(self, values: Array, hidden: Mask) -> Scores:
+        """Score rows that lie in one block, and let them enter the state."""
+        start, rows = self.next, len(values)
+        judged = self.judge(values, start)
+        seen = judged.look
+        self._recent = Recent(
+            np.concatenate([self._recent.rows, seen.rows], axis=1)[:, -self._lengths.recent :],
+            seen.held[-1],
+            seen.age[-1],
+        )
+        place = slice(start % self.grid.block, start % self.grid.block + rows)
+        known = seen.there & ~np.repeat(hidden, len(self.features), axis=1)
+        seasoned = known & (self._memory.rows >= WARM_ROWS)
+        block = self._block
+        block.value[place] = np.where(known, seen.rows[0], np.nan)
+        block.residual[place] = np.where(known, seen.rows[0] - seen.expected, np.nan)
+        block.jump[place] = np.where(known, seen.rows[4], np.nan)
+        block.tracked[:, place] = np.where(known, seen.tracked, np.nan)
+        block.heights[:, place] = np.where(seasoned, judged.heights, np.nan)
+        joint_known = seasoned.reshape(rows, -1, len(self.features)).any(axis=2) & ~hidden
+        self._joint.note(place, judged.joint_heights, judged.columns, joint_known)
+        self.next = start + rows
+        if self.next % self.grid.block == 0:
+            self._close_block(start // self.grid.block * self.grid.block)
+        return judged.scores
+
+    def _close_block(self, start: int) -> None:
+        self._memory.absorb(self._block, start, self._zones, self._context.floor)
+        if len(self.features) > 1:
+            self._joint.absorb(start)
+            self._joint.renew(float(self.grid.times(np.array(self.next))))
+        self._block = Block.empty(self.grid, len(self.entities) * len(self.features))
+        self._freeze()
