@@ -12,6 +12,8 @@ _STATES = ("anomalous", "learning", "absent", "normal")
 _EVENTS_SHOWN = 10
 _REFRESH_SECONDS = 15
 _LINKS = ("/metrics", "/metrics/json", "/status", "/ready", "/health")
+_NUMBERS = ("Score", "Accuracy", "Rows")
+_RIGHT = ' class="number"'
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --dim: #777; --bad: #c62828; --good: #2e7d32; --wait: #b26a00 }
 @media (prefers-color-scheme: dark) { :root { --dim: #aaa; --bad: #ff7b72; --good: #6cc870; --wait: #f0b040 } }
@@ -24,7 +26,7 @@ td { overflow-wrap: anywhere } th { color: var(--dim); font-weight: 600 }
 .state { white-space: nowrap; font-weight: 600 } .dim { color: var(--dim) }
 .anomalous, .notready { color: var(--bad) } .normal, .ready { color: var(--good) }
 .learning { color: var(--wait) } .absent { color: var(--dim) }
-nav a { margin-right: 1rem }
+nav a { margin-right: 1rem; display: inline-block }
 @media (max-width: 40rem) {
   thead { display: none } tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line) }
   td { display: inline-block; border: 0; padding: 0 .8rem 0 0 } td.wide { display: block } .number { text-align: left }
@@ -121,7 +123,7 @@ def _event_table(events: Any) -> str:  # noqa: ANN401 - JSON
 def _table(heads: tuple[str, ...], rows: list[str], empty: str) -> str:
     if not rows:
         return f'<p class="dim">{empty}</p>'
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    head = "".join(f'<th scope="col"{_RIGHT if name in _NUMBERS else ""}>{name}</th>' for name in heads)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 

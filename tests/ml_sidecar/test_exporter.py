@@ -180,7 +180,7 @@ def test_cap_leaves_out_whole_apis_and_counts_them() -> None:
     free.publish(families)
     costs = _per_api(free.exposition())
     total = len(parsed(free.exposition()))
-    exporter = PrometheusExporter("production", max_series=total - 1)
+    exporter = PrometheusExporter("production", max_series=total - costs["api 2"])
     exporter.publish(families)
     assert _per_api(exporter.exposition()) == {name: costs[name] for name in ("api 0", "api 1")}
     samples = {name: value for (name, _), value in parsed(exporter.exposition()).items()}
@@ -199,6 +199,18 @@ def test_cap_counts_the_living_alone() -> None:
     exporter.publish(_api_families(), alive=APIS[1:])
     assert exporter.series_dropped_total == 0
     assert exporter.exposition() == free.exposition()
+
+
+@pytest.mark.parametrize("alive", [APIS[1:], APIS[:2]])
+def test_cap_and_silence_add_up(alive: tuple[Entity, ...]) -> None:
+    """Under the cap, only APIs that report are exported, and only they count as left out."""
+    families = _api_families()
+    free = PrometheusExporter("production")
+    free.publish(families, alive=alive)
+    exporter = PrometheusExporter("production", max_series=len(parsed(free.exposition())) - 1)
+    exporter.publish(families, alive=alive)
+    assert set(_per_api(exporter.exposition())) == {alive[0].api_name}
+    assert exporter.series_dropped_total == _per_api(free.exposition())[alive[1].api_name]
 
 
 def test_exported_series_tells_the_truth() -> None:
