@@ -6,6 +6,7 @@ equal former share (Siddiqi 2006). Above 0.2 is a drift, below 0.1 is none.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -18,9 +19,7 @@ _PSEUDO: Final = 0.5
 _LEAST_ROWS: Final = 100
 
 
-def population_stability(
-    recent: Window, reference: Window, features: list[Feature] | tuple[Feature, ...]
-) -> Array:
+def population_stability(recent: Window, reference: Window, features: Sequence[Feature]) -> Array:
     """Population stability index per feature, pooled over all APIs, each in units of its own usual values.
 
     Args:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ml_sidecar.drift import population_stability
-from ml_sidecar.features import Window
-from tests.ml_sidecar.fleets import DAY_ROWS, FEATURES, fleet
+from ml_sidecar.features import Feature, Window
+from tests.ml_sidecar.fleets import DAY_ROWS, FEATURES, fleet, window
 
 
 def split(history: Window) -> tuple[Window, Window]:
@@ -47,3 +47,22 @@ def test_too_few_values_give_no_figure() -> None:
         population_stability(recent.between(recent.start, recent.start + 600), before, FEATURES)
     ).all()
     assert np.isnan(population_stability(recent.of([]), before.of([]), FEATURES)).all()
+
+
+def test_a_constant_feature_that_starts_to_move_drifts() -> None:
+    """A feature that never varied and has no smallest deviation drifts once it moves, and not before."""
+    feature, values = Feature("version"), np.full((4 * DAY_ROWS, 2, 1), 7.0)
+    assert population_stability(*split(window(values, ("version",))), [feature])[0] == pytest.approx(
+        0, abs=0.01
+    )
+    values[-DAY_ROWS:] = 8.0
+    assert population_stability(*split(window(values, ("version",))), [feature])[0] > 0.2
+
+
+def test_size_does_not_matter() -> None:
+    """An API a thousand times as slow as the others counts for no more than they do."""
+    history = fleet()
+    history.values[-DAY_ROWS:, :, 1] *= 1.1
+    before = population_stability(*split(history), FEATURES[1:2])
+    history.values[:, 0, 1] *= 1000
+    assert population_stability(*split(history), FEATURES[1:2]) == pytest.approx(before, rel=0.05)

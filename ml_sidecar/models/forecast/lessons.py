@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,9 @@ from ml_sidecar.features import Array
 from ml_sidecar.models.forecast.history import Clock
 from ml_sidecar.models.forecast.outlook import Outlook
 
-_ROWS = 40_000
+_APIS = 12
+"""APIs drawn per origin: with three horizons, four weeks make 48,000 rows. It must not depend on the length of the
+history, or a longer one would change the forecasts replayed at its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class _Page:
 
 
 class Lessons:
-    """Columns seen at past origins of one feature, at most about 40,000 rows, APIs drawn at random where there are more.
+    """Columns seen at past origins of one feature, of twelve APIs each, drawn at random where there are more.
 
     Args:
         clock: the grid.
@@ -43,15 +44,13 @@ class Lessons:
         self._series = series
         self._values = values
         self._rng = rng
-        origins = max(1, len(values) // clock.stride)
-        self._each = min(len(series), math.ceil(_ROWS / (origins * len(clock.horizons))))
         self._pages: list[_Page] = []
 
     def note(self, row: int, outlook: Outlook) -> None:
         """Remember what was seen at an origin; nothing is judged before its truth has arrived."""
         series = self._series
-        if self._each < len(series):
-            series = np.sort(self._rng.choice(series, self._each, replace=False))
+        if len(series) > _APIS:
+            series = np.sort(self._rng.choice(series, _APIS, replace=False))
         self._pages.append(
             _Page(row, series, outlook.columns(series), outlook.now[series], outlook.scale[series])
         )
