@@ -40,7 +40,7 @@ from ml_sidecar.families import (
     threshold_families,
     trend_families,
 )
-from ml_sidecar.features import Entity
+from ml_sidecar.features import Entity, Mask
 from ml_sidecar.results import Forecasts, ModelCard, Patterns, Scores, Thresholds
 from tests.ml_sidecar.parsing import parsed, parsed_json
 
@@ -232,9 +232,12 @@ def test_unchanged_family_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> N
     family = per_api(TREND, APIS, np.ones((3, 1)), ["a"])
     rendered: list[Metric] = []
     render = Family._render
-    monkeypatch.setattr(
-        Family, "_render", lambda self, present: (rendered.append(self.metric), render(self, present))[1]
-    )
+
+    def counting(family: Family, present: Mask) -> bytes:
+        rendered.append(family.metric)
+        return render(family, present)
+
+    monkeypatch.setattr(Family, "_render", counting)
     exporter = PrometheusExporter("production")
     for _ in range(3):
         exporter.publish([family], alive=APIS[:2])

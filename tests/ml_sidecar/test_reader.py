@@ -295,14 +295,16 @@ class _Answers(BaseHTTPRequestHandler):
         """Stay quiet."""
 
 
-def _failure(status: int, body: bytes, **settings: float) -> PrometheusUnreachableError:
+def _failure(status: int, body: bytes, timeout: float = 10.0) -> PrometheusUnreachableError:
     """What a reader says of a server that gives this answer to everything; status 0 is no answer."""
     released = threading.Event()
     handler = type("Handler", (_Answers,), {"status": status, "body": body, "delay": released})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        reader = PrometheusReader(f"http://127.0.0.1:{server.server_port}", [RATE], retries=0, **settings)
+        reader = PrometheusReader(
+            f"http://127.0.0.1:{server.server_port}", [RATE], retries=0, timeout=timeout
+        )
         try:
             with pytest.raises(PrometheusUnreachableError) as caught:
                 reader.instant(LAST)
