@@ -143,15 +143,14 @@ class Walker:
             expected = np.where(self._ready, expected, QUIET)
             mean = combine.surprise(expected)
             mean = np.where(seen.there, mean, combine.ABSENT)
-            single = combine.law(mean).reshape(shape)
+            single = np.where(self._ready, combine.law(mean), QUIET).reshape(shape)
             columns = seen.columns.reshape(t, apis, -1)
             joint_heights, joint = self._judge_jointly(columns, shut.reshape(shape).max(axis=2))
             there = seen.there.reshape(shape)
             total = combine.joined(single, joint, there)
-            shares = combine.contributions(
-                mean.reshape(shape), single, joint, seen.rows[1].reshape(shape), there
-            )
-            bounds = self._band(seen)
+            deviation = np.where(self._ready, seen.rows[1], 0.0).reshape(shape)
+            shares = combine.contributions(mean.reshape(shape), single, joint, deviation, there)
+            bounds = [np.where(self._ready, x, np.nan) for x in self._band(seen)]
         scores = Scores(
             times=self.grid.times(start + np.arange(t)),
             entities=self.entities,
