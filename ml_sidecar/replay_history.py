@@ -12,7 +12,6 @@ from scipy.stats import chi2
 from ml_sidecar.config import Config
 from ml_sidecar.episodes import WEEK, EpisodeEvent, EpisodeTracker
 from ml_sidecar.features import Window
-from ml_sidecar.models.anomaly_detector import AnomalyDetector
 from ml_sidecar.reader import PrometheusReader
 from ml_sidecar.results import Scores
 from ml_sidecar.training import GRID, excluded_rows, grid_floor, new_models
@@ -75,9 +74,7 @@ def replay_history(config: Config, reader: PrometheusReader, now: float, hours: 
     """
     end = grid_floor(now)
     window = reader.history(end - hours * 3600.0, end, GRID)
-    detector = new_models(config)["anomaly_detector"]
-    assert isinstance(detector, AnomalyDetector)  # noqa: S101 - for the type checker
-    scores = detector.walk(window, excluded_rows(config, reader, window))
+    scores = new_models(config).detector.walk(window, excluded_rows(config, reader, window))
     tracker = EpisodeTracker(config.env.threshold, step=GRID)
     observed = tracker.observe(scores)
     start = window.start + _WARM_DAYS * 86400.0

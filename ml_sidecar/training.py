@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from ml_sidecar.models.pattern_clusterer import PatternClusterer
 from ml_sidecar.models.performance_predictor import PerformancePredictor
 from ml_sidecar.reader import PrometheusReader
 from ml_sidecar.results import ModelCard
-from ml_sidecar.store import ModelStore
+from ml_sidecar.store import LoadedModels, ModelStore
 from ml_sidecar.thresholds import ThresholdOptimizer
 
 GRID = 300.0
@@ -70,15 +71,27 @@ class TrainingResult:
         return cls(**json.loads(text))
 
 
-def new_models(config: Config) -> dict[str, Model]:
-    """Untrained models by name."""
+class Models(NamedTuple):
+    """The models of one version."""
+
+    detector: AnomalyDetector
+    predictor: PerformancePredictor
+    clusterer: PatternClusterer
+
+    def by_name(self) -> dict[str, Model]:
+        """The same by their names."""
+        return {model.name: model for model in self}
+
+
+def new_models(config: Config) -> Models:
+    """Untrained models."""
     local = LocalTime(config.file.time_zone, config.file.time_zones)
     detector = AnomalyDetector(config.features, GRID, local_time=local, budget=config.env.budget, seed=SEED)
     predictor = PerformancePredictor(
         config.forecast_features, config.file.horizons, GRID, local_time=local, seed=SEED
     )
     clusterer = PatternClusterer(config.features, GRID, local_time=local, seed=SEED)
-    return {model.name: model for model in (detector, predictor, clusterer)}
+    return Models(detector, predictor, clusterer)
 
 
 def excluded_rows(config: Config, reader: PrometheusReader, window: Window) -> Mask:
@@ -111,13 +124,16 @@ def train(config: Config, reader: PrometheusReader, store: ModelStore, now: floa
         raise NotEnoughDataError(window.rows, config.env.ml_min_training_samples)
     excluded = excluded_rows(config, reader, window)
     models = new_models(config)
-    for model in models.values():
+    for model in models:
         model.fit(window, excluded)
-    cards = {name: model.describe() for name, model in models.items()}
+    former = _in_service(store)
+    if former is not None:
+        models.clusterer.inherit_names(former.models["pattern_clusterer"])
+    cards = {model.name: model.describe() for model in models}
     optimizer = ThresholdOptimizer(config.features, GRID, budget=config.env.budget)
     thresholds = optimizer.fit(window, excluded)
-    version = store.save({**models, optimizer.name: thresholds}, cards, config.public(), now)
-    reason = _why_worse(cards, _cards_in_service(store))
+    version = store.save({**models.by_name(), optimizer.name: thresholds}, cards, config.public(), now)
+    reason = "" if former is None else _why_worse(cards, former.cards)
     if not reason:
         store.promote(version)
     accuracy = {name: None if math.isnan(card.accuracy) else card.accuracy for name, card in cards.items()}
@@ -125,14 +141,14 @@ def train(config: Config, reader: PrometheusReader, store: ModelStore, now: floa
     return TrainingResult(version, not reason, reason, window.rows, len(window.entities), seconds, accuracy)
 
 
-def _cards_in_service(store: ModelStore) -> Mapping[str, ModelCard]:
-    """Cards of the version in service; none where that version can no longer be used, since anything beats it."""
+def _in_service(store: ModelStore) -> LoadedModels | None:
+    """The version in service; None where it can no longer be used, since anything beats it."""
     if store.current() is None:
-        return {}
+        return None
     try:
-        return store.load().cards
+        return store.load()
     except StoreError:
-        return {}
+        return None
 
 
 def _why_worse(candidate: Mapping[str, ModelCard], current: Mapping[str, ModelCard]) -> str:

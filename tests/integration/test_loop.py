@@ -102,7 +102,8 @@ def test_an_outage_goes_from_the_answer_to_the_alert_and_survives_a_crash(stack:
         )
         assert stack.events("anomaly_opened") == []
     wait_for(
-        "the success rate to recover", lambda: stack.query("rapidapi_api_success_rate").get(VICTIM, 0.0) > 90.0
+        "the success rate to recover",
+        lambda: stack.query("rapidapi_api_success_rate").get(VICTIM, 0.0) > 90.0,
     )
 
 
