@@ -23,7 +23,7 @@ from ml_sidecar.models.anomaly_detector import AnomalyDetector
 from ml_sidecar.models.base import AnomalyModel
 from ml_sidecar.models.performance_predictor import PerformancePredictor
 from ml_sidecar.replay_table import Session, Table, rank_within, read_table, sessions, step_of
-from ml_sidecar.results import Scores, budget_of
+from ml_sidecar.results import Scores
 
 CHUNK_DAYS = 30.0
 """So much time is replayed at once; it bounds memory and changes no answer."""
@@ -64,7 +64,10 @@ def replay_window(
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What is written about each row of the file; arrays over its rows, (rows,) or (rows, F)."""
+    """What is written about each row of the file; arrays over its rows, (rows,) or (rows, F).
+
+    `is_anomaly` is (K, rows), for the K thresholds replayed.
+    """
 
     score: Array
     is_anomaly: Mask
@@ -74,12 +77,12 @@ class Answers:
     upper: Array
 
     @classmethod
-    def blank(cls, rows: int, features: int) -> Answers:
+    def blank(cls, rows: int, features: int, thresholds: int = 1) -> Answers:
         """Nothing said yet."""
         wide = (rows, features)
         return cls(
             np.zeros(rows),
-            np.zeros(rows, dtype=bool),
+            np.zeros((thresholds, rows), dtype=bool),
             np.zeros(rows, dtype=np.intp),
             np.full(wide, np.nan),
             np.full(wide, np.nan),
@@ -87,12 +90,17 @@ class Answers:
         )
 
     def note(
-        self, rows: NDArray[np.intp], walked: Walked, time: NDArray[np.intp], api: NDArray[np.intp]
+        self,
+        rows: NDArray[np.intp],
+        scores: Scores,
+        flags: Sequence[Mask],
+        time: NDArray[np.intp],
+        api: NDArray[np.intp],
     ) -> None:
         """Write down what was said about file rows: place (time, api) of what was walked."""
-        scores = walked.scores
         self.score[rows] = np.nan_to_num(scores.score[time, api])
-        self.is_anomaly[rows] = walked.is_anomaly[time, api]
+        for mine, flag in zip(self.is_anomaly, flags, strict=True):
+            mine[rows] = flag[time, api]
         self.top[rows] = np.argmax(np.nan_to_num(scores.contributions[time, api]), axis=1)
         for mine, theirs in (
             (self.expected, scores.expected),
@@ -109,10 +117,12 @@ class SessionReplay:
         table: the file.
         session: rows that are replayed together.
         features: what is known about the columns.
-        threshold: score from which on an episode opens.
+        thresholds: scores from which on an episode opens, each followed by itself.
     """
 
-    def __init__(self, table: Table, session: Session, features: Sequence[Feature], threshold: float) -> None:
+    def __init__(
+        self, table: Table, session: Session, features: Sequence[Feature], thresholds: Sequence[float]
+    ) -> None:
         self.rows = np.array(session.rows, dtype=np.intp)
         self.owners = table.entities[self.rows]
         self.step = step_of(table.times[self.rows], self.owners)
@@ -125,8 +135,8 @@ class SessionReplay:
         self.entities = tuple(Entity(name, ENVIRONMENT) for name in names)
         place = {name: i for i, name in enumerate(names)}
         self.apis = np.array([place[owner] for owner in self.owners], dtype=np.intp)
-        self.detector = AnomalyDetector(features, self.step, budget=budget_of(threshold))
-        self.tracker = EpisodeTracker(threshold, step=self.step)
+        self.detector = AnomalyDetector(features, self.step, look_interval=self.step)
+        self.trackers = [EpisodeTracker(threshold, step=self.step) for threshold in thresholds]
 
     def run(self, answers: Answers) -> None:
         """Replay all rows."""
@@ -163,7 +173,7 @@ class SessionReplay:
             values[at, self.apis[mine]] = self.values[mine]
             window = Window(self._time(first), self.step, self.entities, self._names, values)
             scores = self.detector.walk(window)
-            answers.note(self.rows[mine], self._watched(scores, shift), at, self.apis[mine])
+            answers.note(self.rows[mine], scores, self._watched(scores, shift), at, self.apis[mine])
 
     def _walk_crowded(
         self, rows: NDArray[np.intp], rank: NDArray[np.intp], last: Mask, answers: Answers
@@ -176,13 +186,14 @@ class SessionReplay:
             window = Window(self._time(self.slots[mine[0]]), self.step, self.entities, self._names, values)
             scores = self.detector.score(window)
             none = np.zeros(len(mine), dtype=np.intp)
-            answers.note(self.rows[mine], self._watched(scores, _shift(k, self.step)), none, self.apis[mine])
+            flags = self._watched(scores, _shift(k, self.step))
+            answers.note(self.rows[mine], scores, flags, none, self.apis[mine])
         finals = rows[last[rows]]
         self._walk(finals, answers, _shift(int(rank[finals].max()), self.step))
 
-    def _watched(self, scores: Scores, shift: float) -> Walked:
-        observed = self.tracker.observe(replace(scores, times=scores.times + shift))
-        return Walked(scores, observed.is_anomaly, observed.events)
+    def _watched(self, scores: Scores, shift: float) -> list[Mask]:
+        looks = replace(scores, times=scores.times + shift)
+        return [tracker.observe(looks).is_anomaly for tracker in self.trackers]
 
     def _time(self, slot: np.int64) -> float:
         return float(self.phase + slot * self.step)
@@ -251,16 +262,23 @@ def replay_csv(
     """
     known = features_of(features, directions or {})
     table = read_table(path, known, entity_column=entity_column, timestamp_column=timestamp_column)
-    answers = Answers.blank(len(table.times), len(known))
-    replays = [
-        SessionReplay(table, session, known, threshold) for session in sessions(table.times, table.entities)
-    ]
-    for replay in replays:
-        replay.run(answers)
+    answers, replays = replay_table(table, known, (threshold,))
     write_scores(scores_out, table, answers, known, entity_column)
     if forecasts_out is not None:
         parts = [forecast_rows(replay.window(), known, horizons) for replay in replays]
         pd.concat(parts).to_csv(forecasts_out, index=False)
+
+
+def replay_table(
+    table: Table, features: Sequence[Feature], thresholds: Sequence[float]
+) -> tuple[Answers, list[SessionReplay]]:
+    """Replay a file that has been read."""
+    answers = Answers.blank(len(table.times), len(features), len(thresholds))
+    found = sessions(table.times, table.entities)
+    replays = [SessionReplay(table, session, features, thresholds) for session in found]
+    for replay in replays:
+        replay.run(answers)
+    return answers, replays
 
 
 def forecast_rows(window: Window, features: Sequence[Feature], horizons: Sequence[float]) -> pd.DataFrame:
@@ -291,7 +309,7 @@ def write_scores(
     columns: dict[str, Any] = {} if entity_column is None else {entity_column: table.entities}
     columns["timestamp"] = table.stamps
     columns["anomaly_score"] = answers.score
-    columns["is_anomaly"] = answers.is_anomaly.astype(np.int64)
+    columns["is_anomaly"] = answers.is_anomaly[0].astype(np.int64)
     columns["severity"] = [severity_of(score) for score in answers.score.tolist()]
     columns["top_feature"] = names[answers.top]
     for k, name in enumerate(names):

@@ -45,6 +45,11 @@ class Walker:
         local_time: time zone of each API.
         start: first grid row.
         seed: seed of every random choice.
+
+    Attributes:
+        next: grid row that comes next.
+        entities: APIs known, in column order.
+        last: (A,), E of the last row; NaN where nothing was seen.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Walker:
         self.local_time = local_time
         self.next = start
         self.entities: tuple[Entity, ...] = ()
+        self.last = np.empty(0)
         self._lengths = Lengths.of(grid)
         self._zones = Zones.of(local_time, (), len(self.features))
         self._memory = Memory(grid, self.features)
@@ -76,6 +82,7 @@ class Walker:
             return
         k = len(new) * len(self.features)
         self.entities += new
+        self.last = np.concatenate([self.last, np.full(len(new), np.nan)])
         self._zones = Zones.of(self.local_time, self.entities, len(self.features))
         self._memory.widen(len(new))
         self._joint.widen(len(new))
@@ -207,6 +214,7 @@ class Walker:
         joint_known = seasoned.reshape(rows, -1, len(self.features)).any(axis=2) & ~hidden
         self._joint.note(place, judged.joint_heights, judged.columns, joint_known)
         self.next = start + rows
+        self.last = judged.scores.expected_per_week[-1]
         if self.next % self.grid.block == 0:
             self._close_block(start // self.grid.block * self.grid.block)
         return judged.scores
