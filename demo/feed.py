@@ -75,7 +75,7 @@ class Feed:
             (f"{local:%H:%M:%S}  ", "dim"),
             (f"{kind.replace('_', ' '):17}", _STYLES.get(kind, "cyan")),
             (f"{api_name or '':21}", "bold"),
-            " ".join(text.split()),
+            " ".join(text.split()).removeprefix(f"{api_name}: "),
         )
         self._console.print(line, soft_wrap=True)
 

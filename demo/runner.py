@@ -91,7 +91,9 @@ class Runner:
         end = time.time() + _HISTORY_LEAD_SECONDS
         path = self._directory / "history.openmetrics"
         with (
-            Progress(console=self._console, transient=True) as progress,
+            Progress(
+                console=self._console, transient=True, disable=not self._console.is_terminal
+            ) as progress,
             path.open("w", encoding="utf-8") as file,
         ):
             task = progress.add_task(f"Simulating {HISTORY_DAYS} days of {len(FLEET)} APIs", total=len(FLEET))
@@ -192,7 +194,7 @@ class Runner:
         ):
             self._console.print(f"  {what:16}{url}", highlight=False)
         self._console.print(
-            "\nThe models are being trained; that takes about a minute. Then, from a second shell:\n"
+            "\nThe models are being trained; that takes less than a minute. Then, from a second shell:\n"
             f"  .venv/bin/python -m demo incident {FLEET[1].name} --kind outage --minutes 6\n"
             "Ctrl-C ends everything.\n",
             highlight=False,

@@ -73,8 +73,10 @@ def console() -> Iterator[Console]:
 
 
 def test_each_event_is_one_line_whatever_it_contains(console: Console) -> None:
-    """Line breaks and markup in texts from outside neither break the line nor colour it."""
-    Feed(Ports(), console).tell("anomaly_opened", "web-search", "response time [bold]1.2 s[/]\n" + "x" * 80)
+    """Line breaks and markup in texts from outside neither break the line nor colour it; the name is not told twice."""
+    Feed(Ports(), console).tell(
+        "anomaly_opened", "web-search", "web-search: response time [bold]1.2 s[/]\n" + "x" * 80
+    )
     output = console.file.getvalue()  # type: ignore[attr-defined] # the console was given a StringIO
     assert output.count("\n") == 1
     assert output[8:].startswith("  anomaly opened   web-search           response time [bold]1.2 s[/] xxx")

@@ -45,7 +45,7 @@ def test_a_taken_port_is_told_with_variable_and_remedy(host: str) -> None:
         listener.listen()
         port = listener.getsockname()[1]
         with pytest.raises(PortTakenError) as caught:
-            Ports(*(free_port() for _ in range(2)), prometheus=port).check()
+            Ports(free_port(), free_port(), port).check()
     assert str(caught.value) == (
         f"Port {port} (prometheus) is taken: stop what uses it, or choose another with PROMETHEUS_PORT=<port>."
     )
