@@ -23,7 +23,7 @@ def set_up_logging(level: str, levels: Mapping[str, str], file: Path | None) -> 
         file.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(file, encoding="utf-8"))
     logging.basicConfig(level=level, format=_FORMAT, handlers=handlers, force=True)
-    for noisy in ("urllib3", "uvicorn.access", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # A lost connection is said once, as an event of ours; urllib3 would say it at each attempt.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
     for name, own in levels.items():
         logging.getLogger(name).setLevel(own)

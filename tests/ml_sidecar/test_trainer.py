@@ -1,0 +1,74 @@
+"""When trainings start, and what becomes of their outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from demo.processes import free_port
+from ml_sidecar.config import Config, load_config
+from ml_sidecar.events import EventLog
+from ml_sidecar.trainer import Trainer, sentence
+from ml_sidecar.training import TrainingResult
+
+HOUR = 3600.0
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.time = 1795359600.0
+
+    def __call__(self) -> float:
+        """Seconds since the epoch."""
+        return self.time
+
+
+def trainer(config: Config) -> tuple[Trainer, EventLog, Clock]:
+    """A trainer with its events and its clock."""
+    clock = Clock()
+    events = EventLog(logging.getLogger("ml.analytics"), clock)
+    return Trainer(config, events, clock), events, clock
+
+
+def test_training_is_due_without_a_model_and_after_the_interval() -> None:
+    """A sidecar without a usable model trains at once, one with a model after ML_TRAINING_INTERVAL_HOURS."""
+    training, _, clock = trainer(load_config(variables={"ML_TRAINING_INTERVAL_HOURS": "12"}))
+    assert training.due(None)
+    assert not training.due(clock.time - 11.9 * HOUR)
+    assert training.due(clock.time - 12 * HOUR)
+
+
+def test_a_failed_training_is_said_and_tried_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An unreachable Prometheus fails the training with one clear line, and the next try waits."""
+    url = f"http://127.0.0.1:{free_port()}"
+    monkeypatch.setenv("PROMETHEUS_URL", url)
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path))
+    training, events, clock = trainer(load_config())
+    asyncio.run(training.train())
+    [event] = events.as_list()
+    assert event["kind"] == "training_failed"
+    assert event["text"] == (
+        f"the training process ended with code 1: Prometheus at {url} is unreachable: connection refused; "
+        "check PROMETHEUS_URL and that it runs"
+    )
+    assert training.last["outcome"] == "failed"
+    assert not training.due(None)
+    clock.time += 31.0
+    assert training.due(None)
+
+
+def test_the_sentence_of_a_rejected_training_says_why() -> None:
+    """A candidate that is worse than the model in service is named with its figures."""
+    result = TrainingResult("v", False, "x: accuracy 0.50 after 0.90", 24192, 12, 33.2, {"x": 0.5, "y": None})
+    assert sentence(result) == (
+        "2 models on 24,192 rows of 12 APIs in 33 s; accuracy on held-out data: x 0.50; "
+        "not put into service, x: accuracy 0.50 after 0.90"
+    )
+    assert TrainingResult.from_json(result.to_json()) == result
