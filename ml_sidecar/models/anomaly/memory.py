@@ -7,7 +7,7 @@ enters what counts as normal.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 
 import numpy as np
@@ -39,6 +39,10 @@ MEMORY_HOURS = 12 * 168.0
 """Peaks are remembered for twelve weeks."""
 WARM_ROWS = 24
 BINS = len(EDGES) + 1
+SETTLED_DAYS = 3.0
+RENEWED_DAYS = 1.0
+RENEWED_BLOCKS = 2
+"""Once every API is settled, what changes slowly is renewed once a day, and not in every block."""
 YOUNG = 1.5
 """While an API is younger than a day it is given this many times its siblings' spread."""
 
@@ -81,6 +85,7 @@ class Memory:
         self.grid = grid
         self.features = tuple(features)
         slot, day_slots = grid.slot, grid.rows(24, 24, grid.slot)
+        self.renewed = max(RENEWED_BLOCKS, round(RENEWED_DAYS * DAY / (grid.block * grid.step)))
         self.stride = _stride(gcd(grid.rows(1, 2), grid.hour), grid.rows(28 * 24) // HISTORY_ROWS)
         self.days = max(2, -(-grid.rows(14 * 24, 500, slot) // day_slots))
         self.day_slots = day_slots
@@ -166,33 +171,50 @@ class Memory:
         reach = 3 * np.fmax(high - low, 4 * floor)
         return np.asarray(np.fmin(np.fmax(value, low - reach), high + reach))
 
-    def context(self, start: int, zones: Zones) -> Context:
-        """What is known before grid row `start`, for the block that begins there."""
-        grid = self.grid
-        self._renew_level(start, zones)
-        guesses = self.guesses + self.offset[:, None]
-        expected = chosen(guesses, self.errors)
-        edges = quantiles(self.history, (0.05, 0.95, *EDGES), least=20)
-        recent = quantiles(self.history[-(len(self.history) // 2) :], (0.05, 0.95), least=10)
-        self.range = np.where(np.isfinite(recent), recent, edges[:2])
-        width = zeroed(self.range[1] - self.range[0])
-        _, long_mean, long_std = _known(self.long, 10)
-        _, short_mean, short_std = _known(self.short, 30)
-        floor = self._floor(width, expected)
+    def context(self, start: int, zones: Zones, former: Context | None = None) -> Context:
+        """What is known before grid row `start`, for the block that begins there.
+
+        Args:
+            start: first grid row of the block.
+            zones: time zones.
+            former: where given, what changes slowly is taken from it; only levels and spreads are renewed.
+        """
+        known = self._slow_context() if former is None else former
+        expected = self._renewed_level(start, zones)
         fast = MAD * median(self.fast, least=10)
-        mean_mad, rough, rough_mad, far = self._scales()
-        self.own = self._own_spread(fast[0], long_mean)
-        spreads = spread(self.hours, self.own, start, grid, zones)
-        anchor = zeroed(long_mean)
-        table, usual = self._rarity(edges[2:])
-        high, low = self._extremes()
-        times = grid.times(start + grid.slot * np.arange(grid.block // grid.slot))
-        return Context(
+        self.own = self._own_spread(fast[0], known.long_mean)
+        spreads = spread(self.hours, self.own, start, self.grid, zones)
+        times = self.grid.times(start + self.grid.slot * np.arange(self.grid.block // self.grid.slot))
+        floor = self._floor(known.width, expected)
+        return replace(
+            known,
             expected=expected,
             spread=np.maximum(spreads, floor),
             quarter=zones.quarter(times, len(floor)),
             floor=floor,
-            width=width,
+            jump_mad=fast[1],
+            stretches=np.where(np.isnan(self.stretches), 1e18, self.stretches - known.anchor).astype(
+                np.float32
+            ),
+        )
+
+    def _slow_context(self) -> Context:
+        """The part that changes from day to day; the rest is filled in by `context`."""
+        edges = quantiles(self.history, (0.05, 0.95, *EDGES), least=20)
+        recent = quantiles(self.history[-(len(self.history) // 2) :], (0.05, 0.95), least=10)
+        self.range = np.where(np.isfinite(recent), recent, edges[:2])
+        _, long_mean, long_std = _known(self.long, 10)
+        _, short_mean, short_std = _known(self.short, 30)
+        mean_mad, rough, rough_mad, far = self._scales()
+        table, usual = self._rarity(edges[2:])
+        high, low = self._extremes()
+        later = np.empty(0)
+        return Context(
+            expected=later,
+            spread=later,
+            quarter=np.empty((0, 0), dtype=np.intp),
+            floor=later,
+            width=zeroed(self.range[1] - self.range[0]),
             high=high,
             low=low,
             long_mean=long_mean,
@@ -200,24 +222,32 @@ class Memory:
             short_mean=short_mean,
             short_std=short_std,
             mean_mad=mean_mad,
-            jump_mad=fast[1],
+            jump_mad=later,
             rough_median=rough,
             rough_mad=rough_mad,
             far_median=far,
             edges=edges[2:],
             table=table,
             usual_rarity=usual,
-            stretches=np.where(np.isnan(self.stretches), 1e18, self.stretches - anchor).astype(np.float32),
-            anchor=anchor,
+            stretches=np.empty((0, 0), dtype=np.float32),
+            anchor=zeroed(long_mean),
             days=self.days,
             slots_a_day=self.day_slots,
         )
 
-    def _renew_level(self, start: int, zones: Zones) -> None:
+    def settled(self, start: int) -> bool:
+        """True if every API has been known for so long that what changes slowly need not be renewed this block."""
+        ages = self.grid.times(np.array(start)) - self.first
+        grown = bool((ages[np.isfinite(ages)] > SETTLED_DAYS * DAY).all())
+        return grown and start // self.grid.block % self.renewed != 0
+
+    def _renewed_level(self, start: int, zones: Zones) -> Array:
+        """What is normal in the slots of the block, (S, N)."""
         self.guesses = profiles(self.slots, start, self.grid, zones)
         near = median(self.misses, least=5)
         level = np.where(np.isfinite(near[0]), near[0], median(self.slots))
         self.offset = np.concatenate([level[None], zeroed(near[1:])])
+        return chosen(self.guesses + self.offset[:, None], self.errors)
 
     def _floor(self, width: Array, expected: Array) -> Array:
         steps = self.fast[:, 1]

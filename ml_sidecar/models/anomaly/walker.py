@@ -66,6 +66,7 @@ class Walker:
         self._memory = Memory(grid, self.features)
         self._joint = JointView(grid, len(self.features), seed)
         self._recent = Recent.empty(self._lengths, 0)
+        self._context = self._memory.context(start, self._zones)
         self._block = Block.empty(self.grid, len(self.entities) * len(self.features))
         self._freeze()
 
@@ -99,11 +100,15 @@ class Walker:
     def _freeze(self) -> None:
         """Make the context of the present block from what was remembered when it began."""
         start = self._block_start
-        self._context = self._memory.context(start, self._zones)
-        hours = self.grid.peak * self.grid.step / 3600.0
-        self._calibration = calibrate(self._memory.peaks, hours, len(self.features))
-        if len(self.features) > 1:
-            self._joint_calibration = self._joint.calibration()
+        same = self._context.floor.shape == self._memory.rows.shape
+        if same and self._memory.settled(start):
+            self._context = self._memory.context(start, self._zones, self._context)
+        else:
+            self._context = self._memory.context(start, self._zones)
+            hours = self.grid.peak * self.grid.step / 3600.0
+            self._calibration = calibrate(self._memory.peaks, hours, len(self.features))
+            if len(self.features) > 1:
+                self._joint_calibration = self._joint.calibration()
         self._grown, self._ready = self._memory.ready(start)
 
     @property
