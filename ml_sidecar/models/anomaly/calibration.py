@@ -72,14 +72,14 @@ class Calibration:
         )
 
 
-def calibrate(peaks: Array, hours: float, groups: int, prior: float = PRIOR_SCALE) -> Calibration:
+def calibrate(peaks: Array, hours: float, groups: int, prior: float | Array = PRIOR_SCALE) -> Calibration:
     """Learn from past peaks.
 
     Args:
         peaks: (P, V, N), NaN where there was none; the N series are A APIs of `groups` features each.
         hours: length of the span each peak is the extreme of.
         groups: features; the same feature of all APIs is a pool.
-        prior: mean of an imagined excess where there is no pool.
+        prior: mean of an imagined excess where there is no pool; one, or (V, 1).
     """
     ordered = np.sort(peaks, axis=0)
     size = len(peaks) - np.isnan(ordered).sum(axis=0)
@@ -100,21 +100,22 @@ def calibrate(peaks: Array, hours: float, groups: int, prior: float = PRIOR_SCAL
 
 
 def _pooled(
-    usual: Array, own: Array, count: Array, size: Array, groups: int, prior: float
+    usual: Array, own: Array, count: Array, size: Array, groups: int, prior: float | Array
 ) -> tuple[Array, Array]:
     """Usual peak drawn towards the siblings' while there are few of its own, and the siblings' mean excess."""
     if usual.shape[1] < POOL_LEAST * groups:
-        return usual, np.full(usual.shape, prior)
+        return usual, np.broadcast_to(np.asarray(prior), usual.shape)
     shape = (usual.shape[0], -1, groups)
     grown = (size >= POOL_WEEK).reshape(shape)
     enough = grown.sum(axis=1, keepdims=True) >= POOL_LEAST
     siblings = median(np.moveaxis(np.where(grown, usual.reshape(shape), np.nan), 1, 0))[:, None]
     excess = np.where(grown, own.reshape(shape), 0.0).sum(axis=1, keepdims=True)
     peaks = np.where(grown, count.reshape(shape), 0).sum(axis=1, keepdims=True)
-    scale = np.clip(excess / np.maximum(peaks, 1), prior / 2, prior * 2)
+    known = np.broadcast_to(np.asarray(prior), (shape[0], 1))[:, None]
+    scale = np.clip(excess / np.maximum(peaks, 1), known / 2, known * 2)
     n = size.reshape(shape)
     drawn = (n * usual.reshape(shape) + POOL_BLOCKS * zeroed(siblings)) / (n + POOL_BLOCKS)
     return (
         np.where(enough, drawn, usual.reshape(shape)).reshape(usual.shape),
-        np.where(enough, scale, prior).repeat(usual.shape[1] // groups, axis=1).reshape(usual.shape),
+        np.where(enough, scale, known).repeat(usual.shape[1] // groups, axis=1).reshape(usual.shape),
     )

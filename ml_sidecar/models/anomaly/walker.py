@@ -108,7 +108,7 @@ class Walker:
             hours = self.grid.peak * self.grid.step / 3600.0
             self._calibration = calibrate(self._memory.peaks, hours, len(self.features))
             if len(self.features) > 1:
-                self._joint_calibration = self._joint.calibration()
+                self._joint_calibration = self._joint.renew_scales()
         self._grown, self._ready = self._memory.ready(start)
 
     @property
@@ -156,8 +156,11 @@ class Walker:
             mean = combine.surprise(expected)
             mean = np.where(seen.there, mean, combine.ABSENT)
             single = np.where(self._ready, combine.law(mean), QUIET).reshape(shape)
-            columns = seen.columns.reshape(t, apis, -1)
-            joint_heights, joint = self._judge_jointly(columns, shut.reshape(shape).max(axis=2))
+            joint_heights, columns, joint = self._judge_jointly(
+                seen.columns.reshape(t, apis, -1),
+                seen.rows[1].reshape(shape),
+                shut.reshape(shape).max(axis=2),
+            )
             there = seen.there.reshape(shape)
             total = combine.joined(single, joint, there)
             deviation = np.where(self._ready, seen.rows[1], 0.0).reshape(shape)
@@ -176,14 +179,15 @@ class Walker:
         )
         return Judged(seen, heights, joint_heights, columns, scores)
 
-    def _judge_jointly(self, columns: Array, shut: Array) -> tuple[Array, Array]:
-        """Heights and E of the joint view, (T, A) each; silent for a single feature, which has nothing to join."""
+    def _judge_jointly(self, columns: Array, z: Array, shut: Array) -> tuple[Array, Array, Array]:
+        """Heights, columns and E (T, A) of the joint views; silent for a single feature: it has nothing to join."""
         if len(self.features) == 1:
-            return np.full(columns.shape[:2], np.nan), np.full(columns.shape[:2], QUIET)
-        heights = self._joint.heights(columns, shut)
-        expected = self._joint_calibration.expected_per_week(heights[None])[0]
+            return np.empty(0), columns, np.full(shut.shape, QUIET)
+        heights, columns = self._joint.look(columns, z, shut)
+        expected = self._joint_calibration.expected_per_week(heights)
+        rarest = np.minimum(len(heights) * expected.min(axis=0), QUIET)
         grown = self._grown.reshape(-1, len(self.features)).any(axis=1)
-        return heights, np.where(grown, expected, QUIET)
+        return heights, columns, np.where(grown, rarest, QUIET)
 
     def _band(self, seen: Look) -> tuple[Array, Array, Array]:
         """What is normal and the ends of the band around it, within the valid range."""
@@ -216,8 +220,11 @@ class Walker:
         block.jump[place] = np.where(known, seen.rows[4], np.nan)
         block.tracked[:, place] = np.where(known, seen.tracked, np.nan)
         block.heights[:, place] = np.where(seasoned, judged.heights, np.nan)
-        joint_known = seasoned.reshape(rows, -1, len(self.features)).any(axis=2) & ~hidden
-        self._joint.note(place, judged.joint_heights, judged.columns, joint_known)
+        if len(self.features) > 1:
+            shape = (rows, -1, len(self.features))
+            joint_known = seasoned.reshape(shape).any(axis=2) & ~hidden
+            z = seen.rows[1].reshape(shape)
+            self._joint.note(place, judged.joint_heights, judged.columns, z, joint_known)
         self.next = start + rows
         self.last = judged.scores.expected_per_week[-1]
         if self.next % self.grid.block == 0:
