@@ -91,9 +91,7 @@ class Stack:
         """Write the past, start all servers, wait until the sidecar is ready."""
         self._write_history()
         self._start("simulator", ["demo.simulator", str(self.port["simulator"])], "/_demo/health")
-        self.collector = self._start(
-            "collector", ["collector", "run", "--config", str(self._write_apis())], "/health"
-        )
+        self.collector = self._start_collector()
         self.start_prometheus()
         self._running.enter_context(
             start_alertmanager(
@@ -174,9 +172,29 @@ class Stack:
             )
         load_history(path, self.directory / "prometheus" / "data")
 
-    def _write_apis(self) -> Path:
+    def _start_collector(self, names: tuple[str, ...] = NAMES) -> Process:
+        return self._start(
+            "collector", ["collector", "run", "--config", str(self._write_apis(names))], "/health"
+        )
+
+    def probe_also(self, name: str) -> None:
+        """Start the collector again with one more API, of which there is no history."""
+        self.collector.stop()
+        self.collector = self._start_collector((*NAMES, name))
+
+    def damage_model(self) -> Path:
+        """Stop the sidecar and change one byte of its detector on disk."""
+        assert self.sidecar is not None
+        self.sidecar.stop()
+        path = self.directory / "models" / "current" / "anomaly_detector_model.pkl"
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        return path.resolve()
+
+    def _write_apis(self, names: tuple[str, ...]) -> Path:
         path = self.directory / "apis.yml"
-        apis = [{"name": name, "url": f"{self.url['simulator']}/api/{name}", "interval": 1} for name in NAMES]
+        apis = [{"name": name, "url": f"{self.url['simulator']}/api/{name}", "interval": 1} for name in names]
         path.write_text(yaml.safe_dump({"defaults": {"timeout": 1}, "apis": apis}), encoding="utf-8")
         return path
 

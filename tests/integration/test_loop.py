@@ -11,7 +11,6 @@ import sys
 import time
 
 import pytest
-import requests
 
 from demo.tools import tool
 from ml_sidecar import contract
@@ -198,9 +197,24 @@ def test_a_second_sidecar_on_the_same_port_says_so(stack: Stack) -> None:
     assert str(stack.port["sidecar"]) in last
 
 
-def test_control_of_the_simulator_is_not_left_on(stack: Stack) -> None:
-    """No incident of one test leaks into the next."""
-    assert requests.get(stack.url["simulator"] + "/_demo/incidents", timeout=10).json() in (
-        [],
-        {"incidents": []},
-    )
+def test_a_new_api_is_learnt_before_it_is_judged(stack: Stack) -> None:
+    """An API without history is scored, said to be learning, and never anomalous for being new."""
+    newcomer = "web-search"
+    stack.probe_also(newcomer)
+    wait_for("a score of the new API", lambda: newcomer in scores(stack))
+    row = next(row for row in stack.status()["apis"] if row["api_name"] == newcomer)
+    assert row["state"] == "learning"
+    assert row["score"] < 0.7
+    assert "nothing known yet to compare it with" in row["reason"]
+    assert newcomer not in stack.query("rapidapi_ml_anomaly == 1")
+
+
+def test_a_damaged_model_is_said_and_replaced(stack: Stack) -> None:
+    """A model file that is not what was written is never opened; the sidecar says so and trains anew."""
+    path = stack.damage_model()
+    stack.start_sidecar()
+    wait_for("the sidecar to be ready again", stack.is_ready, 120.0)
+    [said] = stack.events("model_load_failed")
+    assert said["text"].startswith(f"{path} does not have the digest that its metadata states")
+    [trained] = stack.events("trained")
+    assert trained["id"] > said["id"]
