@@ -99,6 +99,7 @@ class EpisodeTracker:
         self.budget = min(budget_of(threshold), MOST_BUDGET)
         self.rejoin = max(REJOIN, 3 * step)
         self.longest = max(LONGEST, 6 * step)
+        self.patience = max(2 * CLOSE_AFTER, 2 * step)
         self._entities: tuple[Entity, ...] = ()
         self._place: dict[Entity, int] = {}
         self._state: dict[str, NDArray[Any]] = {name: np.full(0, fill) for name, fill in _FIELDS.items()}
@@ -121,7 +122,8 @@ class EpisodeTracker:
         """Take in looks, oldest first.
 
         Args:
-            scores: T looks at A APIs; looks not later than the last one are ignored, so that nothing counts twice.
+            scores: T looks at A APIs; looks not later than the last one are ignored, so that nothing counts twice. An
+                API that is not among them is not judged by them; its episode closes after ten minutes (two steps).
         """
         column = self._columns(scores.entities)
         self._features = scores.features
@@ -134,7 +136,7 @@ class EpisodeTracker:
             if time <= self._looked:
                 continue
             if busy[i] or self._state["phase"].any() or self._state["agreed"].any():
-                full = np.full(len(self._entities), np.inf)
+                full = np.full(len(self._entities), np.nan)
                 full[column] = expected[i]
                 top = np.zeros(len(self._entities), dtype=np.intp)
                 if busy[i]:
@@ -144,11 +146,11 @@ class EpisodeTracker:
             self._looked = float(time)
         return Observed(flags, tuple(events))
 
-    def open(self) -> tuple[Entity, ...]:
-        """APIs with an open episode."""
-        return tuple(
-            e for e, phase in zip(self._entities, self._state["phase"], strict=True) if phase == _OPEN
-        )
+    def is_open(self, entities: Sequence[Entity]) -> Mask:
+        """True for each API with an open episode, shape (A,)."""
+        phase = self._state["phase"]
+        found = [entity in self._place and phase[self._place[entity]] == _OPEN for entity in entities]
+        return np.array(found, dtype=bool)
 
     def episodes_since(self, time: float) -> tuple[tuple[float, Entity], ...]:
         """Episodes that began at or after a time, at most a week back: when, and which API."""
@@ -169,6 +171,7 @@ class EpisodeTracker:
     def _look(self, time: float, expected: Array, top: NDArray[np.intp]) -> list[EpisodeEvent]:
         s = self._state
         dense = time - self._looked < DENSE
+        missed = np.isnan(expected)
         warm, high = expected <= HYSTERESIS * self.budget, expected <= self.budget
         over = (s["phase"] >= _PAUSED) & (time - s["last"] > self.rejoin)
         s["phase"][over] = _IDLE
@@ -178,7 +181,7 @@ class EpisodeTracker:
         s["opened"][begins], s["peak"][begins], s["counted"][begins] = time, np.inf, False
         s["phase"][begins | resumes] = _OPEN
         s["last"][warm & (s["phase"] != _IDLE)] = time
-        s["agreed"] = warm & ((s["phase"] != _IDLE) | high)
+        s["agreed"] = np.where(missed, s["agreed"], warm & ((s["phase"] != _IDLE) | high))
         worse = (s["phase"] == _OPEN) & (expected < s["peak"])
         s["peak"][worse], s["top"][worse] = expected[worse], top[worse]
         events = [
@@ -186,8 +189,9 @@ class EpisodeTracker:
             for i in np.flatnonzero(begins | resumes).tolist()
         ]
         self._remember(time, np.flatnonzero(begins))
-        lasting = (s["phase"] == _OPEN) & (time - s["opened"] > self.longest)
-        healed = (s["phase"] == _OPEN) & ~warm & (time - s["last"] >= CLOSE_AFTER) & ~lasting
+        wait = np.where(missed, self.patience, CLOSE_AFTER)
+        lasting = ~missed & (s["phase"] == _OPEN) & (time - s["opened"] > self.longest)
+        healed = (s["phase"] == _OPEN) & ~warm & (time - s["last"] >= wait) & ~lasting
         closes = [
             self._event("closed", i, time, counts=not s["counted"][i], adopted=bool(lasting[i]))
             for i in np.flatnonzero(lasting | healed).tolist()

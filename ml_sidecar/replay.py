@@ -179,15 +179,17 @@ class SessionReplay:
         self, rows: NDArray[np.intp], rank: NDArray[np.intp], last: Mask, answers: Answers
     ) -> None:
         """The rows of one slot in which an API has several."""
+        start = self._time(self.slots[rows[0]])
+        nothing = np.empty((0, len(self.entities), len(self.features)))
+        self.detector.walk(Window(start, self.step, self.entities, self._names, nothing))
         for k in range(int(rank[rows[~last[rows]]].max()) + 1):
             mine = rows[(rank[rows] == k) & ~last[rows]]
-            values = np.full((1, len(self.entities), len(self.features)), np.nan)
-            values[0, self.apis[mine]] = self.values[mine]
-            window = Window(self._time(self.slots[mine[0]]), self.step, self.entities, self._names, values)
-            scores = self.detector.score(window)
-            none = np.zeros(len(mine), dtype=np.intp)
+            entities = tuple(self.entities[api] for api in self.apis[mine])
+            scores = self.detector.score(
+                Window(start, self.step, entities, self._names, self.values[mine][None])
+            )
             flags = self._watched(scores, _shift(k, self.step))
-            answers.note(self.rows[mine], scores, flags, none, self.apis[mine])
+            answers.note(self.rows[mine], scores, flags, np.zeros(len(mine), np.intp), np.arange(len(mine)))
         finals = rows[last[rows]]
         self._walk(finals, answers, _shift(int(rank[finals].max()), self.step))
 
