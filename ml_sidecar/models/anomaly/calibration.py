@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml_sidecar.features import Array
-from ml_sidecar.models.anomaly.arrays import median, total, zeroed
+from ml_sidecar.models.anomaly.arrays import median, quantiles, total, zeroed
 
 QUIET = 1e3
 """E of a row that is no peak at all, and of all that cannot be judged yet."""
@@ -21,6 +21,8 @@ PRIOR_PEAKS = 5.0
 """So many imagined excesses..."""
 PRIOR_SCALE = 0.35
 """...of this mean, in log(1 + z): a power law of index 3."""
+STIRRING_PRIOR = 2.0
+"""A series that is mostly silent must have stirred so often before the height at which it does is half believed."""
 FORGIVEN = 2
 """That many earlier peaks as high may have been incidents; a third is habit."""
 TIE = 0.05
@@ -38,9 +40,19 @@ POOL_WEEK = 28
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the past says about the peaks of each view; arrays (V, N), `highest` (16, V, N)."""
+    """What the past says about the peaks of each view; arrays (V, N), `highest` (16, V, N).
+
+    Attributes:
+        usual: u, what is exceeded counts as a peak.
+        lesser: peaks a week of what stirs at all, for heights that are no more than usual.
+        count: m, past excesses over u.
+        total: their sum, the prior's included.
+        weeks: w, of history.
+        highest: the highest past peaks.
+    """
 
     usual: Array
+    lesser: Array
     count: Array
     total: Array
     weeks: Array
@@ -61,7 +73,21 @@ class Calibration:
             seen += peak[:, None] >= height - TIE
         habit = np.maximum(seen - FORGIVEN, 0.0)
         result = np.maximum(rate[:, None] * tail, habit / weeks[:, None])
-        return np.where((over > 0) & (self.weeks[:, None] > 0), result, QUIET)
+        result = np.where(over > 0, result, np.where(height > 0, self.lesser[:, None], QUIET))
+        return np.where(self.weeks[:, None] > 0, result, QUIET)
+
+    def beyond_habit(self, height: Array, view: int) -> Array:
+        """E of heights (T, N) of one view that exceed the third highest peak of the past, the last that is habit.
+
+        What a mean of views calls unusual must be so in many of them. Beyond all habit one view is enough: the tail
+        goes on from there, by the prior alone. This is what sees that an API of which one answer in twenty fails now
+        and then has begun to fail altogether, in the first minutes, when no mean over an hour has moved yet.
+        """
+        habit = np.maximum(self.highest[FORGIVEN, view], self.usual[view])
+        rate = (FORGIVEN + 0.5) / np.maximum(self.weeks[view], 1e-9)
+        over = np.maximum(height - habit, 0.0) / (PRIOR_PEAKS * PRIOR_SCALE)
+        tail = np.exp(-(PRIOR_PEAKS + FORGIVEN) * np.log1p(over))
+        return np.where((over > 0) & (self.weeks[view] > 0), rate * tail, QUIET)
 
     def height(self, expected: float) -> Array:
         """The height (V, N) that so many peaks a week exceed; NaN before anything was seen."""
@@ -83,7 +109,7 @@ def calibrate(peaks: Array, hours: float, groups: int, prior: float | Array = PR
     """
     ordered = np.sort(peaks, axis=0)
     size = len(peaks) - np.isnan(ordered).sum(axis=0)
-    usual = zeroed(median(ordered))
+    usual, lesser = _usual(ordered, size * hours / 168.0)
     excess = zeroed(np.maximum(ordered - usual, 0.0))
     count = (excess > 0).sum(axis=0)
     top = np.where(count >= 8, np.maximum(1, count // LOWERED), 0)
@@ -95,8 +121,23 @@ def calibrate(peaks: Array, hours: float, groups: int, prior: float | Array = PR
     highest = np.where((places >= 0) & (size > 0), highest, -np.inf)
     usual, scale = _pooled(usual, own, count, size, groups, prior)
     return Calibration(
-        usual, count.astype(np.float64), own + PRIOR_PEAKS * scale, size * hours / 168.0, highest
+        usual, lesser, count.astype(np.float64), own + PRIOR_PEAKS * scale, size * hours / 168.0, highest
     )
+
+
+def _usual(peaks: Array, weeks: Array) -> tuple[Array, Array]:
+    """Threshold of the peaks, and the rate of what stays below it.
+
+    The median peak. But where most spans are silent, what stirs does so at a height of its own, such as one failed request
+    of twenty; the distance from silence to it says nothing about the tail above it. The threshold then is the lower
+    quartile of what stirs, drawn towards silence while there is little of it.
+    """
+    usual = zeroed(median(peaks))
+    stirring = np.where(peaks > 0, peaks, np.nan)
+    n = np.isfinite(stirring).sum(axis=0)
+    lower = zeroed(quantiles(stirring, (0.25,))[0]) * n / (n + STIRRING_PRIOR)
+    sparse = (usual <= 0) & (n > 0)
+    return np.where(sparse, lower, usual), np.where(sparse, n / np.maximum(weeks, 1e-9), QUIET)
 
 
 def _pooled(

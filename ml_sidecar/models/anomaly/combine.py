@@ -43,7 +43,7 @@ def law(mean_surprise: Array) -> Array:
 
 
 def joined(single: Array, joint: Array, there: Mask) -> Array:
-    """E of the API: the rarest answer, times the number of questions asked (the union bound keeps the promise).
+    """E of the API: the rarest answer, times the number of questions asked.
 
     Args:
         single: (T, A, F), E of each feature.
@@ -55,10 +55,18 @@ def joined(single: Array, joint: Array, there: Mask) -> Array:
     """
     features = there.sum(axis=2)
     rarest = np.where(there, single, np.inf).min(axis=2)
-    asked = features + (features > 1)
     together = np.where(features > 1, joint, np.inf)
-    result = np.minimum(np.minimum(rarest, together) * asked, QUIET)
+    result = np.minimum(np.minimum(rarest, together) * asked(there), QUIET)
     return np.where(features > 0, result, np.nan)
+
+
+def asked(there: Mask) -> Array:
+    """How many independent questions an API's features, and they together, come to, (T, A).
+
+    Between one and all: an error rate mirrors a success rate, latency rises with errors.
+    """
+    features = there.sum(axis=2)
+    return np.asarray((1 + features + (features > 1)) / 2)
 
 
 def contributions(mean_surprise: Array, single: Array, joint: Array, z: Array, there: Mask) -> Array:

@@ -96,7 +96,7 @@ class JointView:
             odd = np.full(gate.shape, LOWEST)
         else:
             odd = self.forest.oddness(columns.reshape(-1, columns.shape[2])).reshape(gate.shape)
-        heights = np.stack([LOWEST + (odd - LOWEST) * gate, np.log1p(np.abs(contrasts).max(axis=2)) * gate])
+        heights = np.stack([(odd - LOWEST) * gate, np.log1p(np.abs(contrasts).max(axis=2)) * gate])
         return heights, columns
 
     def renew_scales(self) -> Calibration:

@@ -27,6 +27,8 @@ FAMILIES = {
 """The views of each family: z, its mean over 1 h and 4 h; density of improbable levels; beyond the known range; jump,
 roughness; unlike any earlier stretch; rare level after that level."""
 VIEWS = 9
+GROSS = 4.0
+"""Deviations of so many times what is worth an alarm begin to be gross."""
 COLUMNS = 8
 """Columns a feature gives to the forest."""
 _CHUNK = 2_000_000
@@ -264,21 +266,45 @@ def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, l
     )
 
 
-def gate(look_: Look, sign: Array, least: Array, ratio: Array) -> Array:
+def bad(look_: Look, sign: Array) -> Array:
+    """Deviation to the bad side, (T, N), in the feature's unit; negative on the good side.
+
+    Args:
+        look_: what was seen.
+        sign: per series 1 where above is bad, -1 where below is, 0 where both are.
+    """
+    off = look_.rows[0] - look_.expected
+    return np.where(sign == 0, np.abs(off), sign * off)
+
+
+def worths(look_: Look, sign: Array, least: Array, ratio: Array) -> Array:
+    """Deviation to the bad side in multiples of the smallest that is worth an alarm, (T, N); inf where none is stated.
+
+    Args:
+        look_: what was seen.
+        sign: see `bad`.
+        least: smallest deviation worth an alarm.
+        ratio: the same as a share of the expected value.
+    """
+    worth = np.fmax(least, ratio * np.abs(look_.expected))
+    return np.where(worth > 0, bad(look_, sign) / np.where(worth > 0, worth, 1.0), np.inf)
+
+
+def gate(look_: Look, sign: Array, multiples: Array) -> Array:
     """How far a deviation counts, 0 to 1, (T, N).
 
     0 where the value lies on the good side or deviates by no more than is worth an alarm, 1 from a quarter more on.
 
     Args:
         look_: what was seen.
-        sign: per series 1 where above is bad, -1 where below is, 0 where both are.
-        least: smallest deviation worth an alarm.
-        ratio: the same as a share of the expected value.
+        sign: see `bad`.
+        multiples: see `worths`.
     """
-    value = look_.rows[0]
-    off = value - look_.expected
-    bad = np.where(sign == 0, np.abs(off), sign * off)
-    worth = np.fmax(least, ratio * np.abs(look_.expected))
-    side = np.where(sign == 0, 1.0, np.clip(bad / look_.spread, 0.0, 1.0))
-    big = np.where(worth > 0, np.clip(4 * (bad / np.where(worth > 0, worth, 1.0) - 1), 0.0, 1.0), 1.0)
+    side = np.where(sign == 0, 1.0, np.clip(bad(look_, sign) / look_.spread, 0.0, 1.0))
+    big = np.clip(4 * (multiples - 1), 0.0, 1.0)
     return zeroed(side * big)
+
+
+def gross(multiples: Array) -> Array:
+    """How far a deviation is gross, 0 to 1, (T, N): from 4 to 8 times what is worth an alarm; 0 where none is stated."""
+    return np.where(np.isfinite(multiples), np.clip(multiples / GROSS - 1, 0.0, 1.0), 0.0)

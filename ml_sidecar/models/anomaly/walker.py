@@ -16,7 +16,7 @@ from ml_sidecar.models.anomaly.grid import Grid
 from ml_sidecar.models.anomaly.joint import JointView
 from ml_sidecar.models.anomaly.memory import WARM_ROWS, Block, Memory
 from ml_sidecar.models.anomaly.season import Zones
-from ml_sidecar.models.anomaly.views import Lengths, Look, Recent, gate, look
+from ml_sidecar.models.anomaly.views import Lengths, Look, Recent, gate, gross, look, worths
 from ml_sidecar.results import Scores
 
 BAND_PER_WEEK = 2.0
@@ -142,14 +142,21 @@ class Walker:
 
     # ------------------------------------------------------------------ judging rows
 
-    def judge(self, values: Array, start: int) -> Judged:
-        """Score rows (T, A, F) that begin at grid row `start`, all in one block."""
+    def judge(self, values: Array, start: int, looks: float = 1.0) -> Judged:
+        """Score rows (T, A, F) that begin at grid row `start`, all in one block.
+
+        Args:
+            values: (T, A, F), NaN where absent.
+            start: grid row of the first.
+            looks: how many times as many peaks are found by looking between grid rows as on them.
+        """
         t, apis, features = values.shape
         memory, shape = self._memory, (t, apis, features)
         slot = (start % self.grid.block + np.arange(t)) // self.grid.slot
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             seen = look(values.reshape(t, -1), slot, self._recent, self._context, self._lengths)
-            shut = gate(seen, memory.sign, memory.least, memory.ratio)
+            multiples = worths(seen, memory.sign, memory.least, memory.ratio)
+            shut = gate(seen, memory.sign, multiples)
             heights = seen.heights * shut
             expected = self._calibration.expected_per_week(heights)
             expected = np.where(self._ready, expected, QUIET)
@@ -162,7 +169,12 @@ class Walker:
                 shut.reshape(shape).max(axis=2),
             )
             there = seen.there.reshape(shape)
-            total = combine.joined(single, joint, there)
+            usual = combine.joined(single, joint, there)
+            habit = self._calibration.beyond_habit(seen.heights[0] * gross(multiples), 0)
+            alone = np.where(self._ready & seen.there, habit, QUIET).reshape(shape)
+            beyond = np.minimum(combine.asked(there) * alone.min(axis=2), QUIET)
+            total = np.minimum(_of_looks(usual, self.last, looks), beyond)
+            single = np.minimum(single, alone)
             deviation = np.where(self._ready, seen.rows[1], 0.0).reshape(shape)
             shares = combine.contributions(mean.reshape(shape), single, joint, deviation, there)
             bounds = [np.where(self._ready, x, np.nan) for x in self._band(seen)]
@@ -238,3 +250,10 @@ class Walker:
             self._joint.renew(float(self.grid.times(np.array(self.next))))
         self._block = Block.empty(self.grid, len(self.entities) * len(self.features))
         self._freeze()
+
+
+def _of_looks(expected: Array, last: Array, looks: float) -> Array:
+    """E (T, A) of provisional rows that find so many times as many peaks; it need not exceed that of the last row."""
+    if looks == 1.0:
+        return expected
+    return np.asarray(np.maximum(expected, np.fmin(last, looks * expected)))
