@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_sidecar.errors import NotEnoughDataError, NotTrainedError
-from ml_sidecar.features import Array, Entity, Feature, Mask, Window
+from ml_sidecar.features import Entity, Feature, Mask, Window
 from ml_sidecar.localtime import LocalTime
 from ml_sidecar.models.anomaly.accuracy import ACCURACY, balanced_accuracy
 from ml_sidecar.models.anomaly.calibration import QUIET
@@ -18,6 +18,9 @@ from ml_sidecar.models.anomaly.grid import Grid
 from ml_sidecar.models.anomaly.memory import WARM_ROWS
 from ml_sidecar.models.anomaly.walker import Walker
 from ml_sidecar.results import ModelCard, Scores
+
+LOOKS = 5.0
+"""Looking every 15 s finds so many times as many peaks as looking every 5 min: windows of 5 min overlap."""
 
 
 class AnomalyDetector:
@@ -51,7 +54,7 @@ class AnomalyDetector:
         self.features = tuple(features)
         self.local_time = local_time or LocalTime()
         self.step = step
-        self.looks = max(1.0, step / look_interval)
+        self.looks = max(1.0, min(LOOKS, step / look_interval))
         self.budget = budget
         self.seed = seed
         self._card: ModelCard | None = None
@@ -141,9 +144,9 @@ class AnomalyDetector:
     def score(self, instant: Window) -> Scores:
         """Score provisional values between two grid points; changes nothing.
 
-        Looking n times between two grid points finds n times as many peaks, at most. So that looking costs no false
-        alarms, E of a look is n times that of a row, except that it need not exceed E of the last row while what made
-        that row unusual still lasts.
+        Looking between two grid points finds more peaks than the grid does. So that looking costs no false alarms, E of a
+        look is as many times that of a row, except that it need not exceed E of the last row while what made that row
+        unusual still lasts, and not for gross deviations.
 
         Args:
             instant: rows to be scored each by itself as what comes next after `clock`. APIs that no walk has met get
@@ -161,9 +164,7 @@ class AnomalyDetector:
         for value in instant.values:
             full = np.full((1, len(walker.entities), len(self.features)), np.nan)
             full[0, column] = value[mine]
-            rows.append(walker.judge(full, walker.next).scores)
-        if self.looks > 1:
-            rows = [_looked_at(row, walker.last, self.looks) for row in rows]
+            rows.append(walker.judge(full, walker.next, self.looks).scores)
         met = tuple(instant.entities[i] for i in mine)
         found = _of(_joined(rows, self._nothing()), column, met)
         return replace(_spread_over(found, instant, mine), times=instant.times, entities=instant.entities)
@@ -200,12 +201,6 @@ def _joined(pieces: Sequence[Scores], nothing: Scores) -> Scores:
         name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in ("times", *_PER_ROW)
     }
     return replace(pieces[0], **arrays)
-
-
-def _looked_at(look: Scores, last: Array, looks: float) -> Scores:
-    """A provisional row's E (T, A) as one of so many looks, given E of the last grid row (A,)."""
-    seen = look.expected_per_week
-    return replace(look, expected_per_week=np.maximum(seen, np.fmin(last, looks * seen)))
 
 
 def _of(scores: Scores, column: NDArray[np.intp], entities: Sequence[Entity]) -> Scores:

@@ -11,35 +11,43 @@ from ml_sidecar.models.anomaly.views import FAMILIES
 SURPRISE = (-1.0, 4.0)
 """A view's -log10 E is clipped here: none can veto, none can decide alone."""
 ABSENT = -2.0
-MAP_LEVEL, MAP_SLOPE = -0.2, 3.7
-"""One law for every series: E = .25 a week at a mean surprise of -.2, e^3.7 times fewer per unit of it."""
+MAP_LEVEL, MAP_SLOPE = -0.29, 4.2
+"""One law for every series: E = .25 a week at a mean surprise of -.29, e^4.2 times fewer per unit of it."""
 
 
-def surprise(expected: Array) -> Array:
-    """Mean over the families of their strongest view's -log10 E.
+def surprise(expected: Array) -> tuple[Array, Array]:
+    """How strange a value is by all families together, and by the one that finds it strangest.
 
-    Less half of log10 of the number of views in the family: the price of looking more than once, views of one family
-    being strongly dependent.
+    A family's surprise is its strongest view's -log10 E, less half of log10 of the number of its views: the price of looking
+    more than once, views of one family being strongly dependent.
 
     Args:
         expected: (VIEWS, T, N), E of each view.
 
     Returns:
-        (T, N), higher is stranger.
+        Mean and maximum over the families, (T, N) each, higher is stranger.
     """
     each = np.clip(-np.log10(expected), *SURPRISE)
-    total = np.zeros(expected.shape[1:])
+    families = []
     for members in FAMILIES.values():
         strongest = each[members[0]]
         for view in members[1:]:
             strongest = np.maximum(strongest, each[view])
-        total += strongest - 0.5 * np.log10(len(members))
-    return total / len(FAMILIES)
+        families.append(strongest - 0.5 * np.log10(len(members)))
+    total, most = families[0], families[0]
+    for family in families[1:]:
+        total, most = total + family, np.maximum(most, family)
+    return total / len(families), most
 
 
-def law(mean_surprise: Array) -> Array:
-    """Mean surprise to E, peaks a week."""
-    return np.asarray(0.25 * np.exp(-MAP_SLOPE * (mean_surprise - MAP_LEVEL)))
+def law(mean: Array, most: Array) -> Array:
+    """Surprise to E, peaks a week, never rarer than its rarest aspect.
+
+    The law holds where families agree by more than chance; where they all see the same single thing, as in a series that
+    is constant but for rare lumps, six answers are one.
+    """
+    together = 0.25 * np.exp(-MAP_SLOPE * (mean - MAP_LEVEL))
+    return np.asarray(np.maximum(together, 10.0**-most))
 
 
 def joined(single: Array, joint: Array, there: Mask) -> Array:

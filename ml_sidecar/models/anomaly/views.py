@@ -274,7 +274,7 @@ def bad(look_: Look, sign: Array) -> Array:
         sign: per series 1 where above is bad, -1 where below is, 0 where both are.
     """
     off = look_.rows[0] - look_.expected
-    return np.where(sign == 0, np.abs(off), sign * off)
+    return np.asarray(np.where(sign == 0, np.abs(off), sign * off))
 
 
 def worths(look_: Look, sign: Array, least: Array, ratio: Array) -> Array:

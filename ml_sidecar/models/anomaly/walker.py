@@ -160,9 +160,9 @@ class Walker:
             heights = seen.heights * shut
             expected = self._calibration.expected_per_week(heights)
             expected = np.where(self._ready, expected, QUIET)
-            mean = combine.surprise(expected)
+            mean, most = combine.surprise(expected)
             mean = np.where(seen.there, mean, combine.ABSENT)
-            single = np.where(self._ready, combine.law(mean), QUIET).reshape(shape)
+            single = np.where(self._ready, combine.law(mean, most), QUIET).reshape(shape)
             joint_heights, columns, joint = self._judge_jointly(
                 seen.columns.reshape(t, apis, -1),
                 seen.rows[1].reshape(shape),
