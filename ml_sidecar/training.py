@@ -30,6 +30,8 @@ from ml_sidecar.thresholds import ThresholdOptimizer
 GRID = 300.0
 """Seconds between two rows of the grid on which the models' state advances."""
 SEED = 0
+MOST_SAMPLES = 10_000_000
+"""Samples beyond which history is cut to the fine window; 80 MB as an array."""
 _TOLERANCE = 0.05
 """Accuracy by which a candidate may fall behind the model in service: about the noise of one held-out day."""
 
@@ -94,6 +96,17 @@ def new_models(config: Config) -> Models:
     return Models(detector, predictor, clusterer)
 
 
+def history_hours(config: Config, apis: int) -> float:
+    """Hours of history to learn from.
+
+    PROMETHEUS_METRICS_RETENTION_HOURS at least. Up to ML_PROFILE_HOURS, in which every hour of the week lies several
+    times, where that is no more than ten million samples: five weeks of 250 APIs at the default four features.
+    """
+    fine, longest = config.env.prometheus_metrics_retention_hours, config.env.ml_profile_hours
+    affordable = MOST_SAMPLES / max(1, apis * len(config.features)) * GRID / 3600.0
+    return max(fine, min(longest, affordable))
+
+
 def excluded_rows(config: Config, reader: PrometheusReader, window: Window) -> Mask:
     """Rows not to be learnt as normal: spans declared in the file and spans of `training_exclude` alerts.
 
@@ -119,7 +132,8 @@ def train(config: Config, reader: PrometheusReader, store: ModelStore, now: floa
     """
     began = time.monotonic()
     end = grid_floor(now)
-    window = reader.history(end - config.env.prometheus_metrics_retention_hours * 3600.0, end, GRID)
+    hours = history_hours(config, len(reader.instant(now).entities))
+    window = reader.history(end - hours * 3600.0, end, GRID)
     if window.rows < config.env.ml_min_training_samples:
         raise NotEnoughDataError(window.rows, config.env.ml_min_training_samples)
     excluded = excluded_rows(config, reader, window)
