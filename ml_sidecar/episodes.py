@@ -104,6 +104,7 @@ class EpisodeTracker:
         self._place: dict[Entity, int] = {}
         self._state: dict[str, NDArray[Any]] = {name: np.full(0, fill) for name, fill in _FIELDS.items()}
         self._looked = -np.inf
+        self._astir = False
         self._begun: list[tuple[float, Entity]] = []
         self.totals: dict[tuple[Entity, Severity], int] = {}
         """Episodes counted so far, by API and severity."""
@@ -132,18 +133,18 @@ class EpisodeTracker:
         busy = np.atleast_1d(warm.any(axis=1))
         flags = np.zeros(expected.shape, dtype=bool)
         events: list[EpisodeEvent] = []
-        for i, time in enumerate(scores.times):
+        for i, (time, stirs) in enumerate(zip(scores.times.tolist(), busy.tolist(), strict=True)):
             if time <= self._looked:
                 continue
-            if busy[i] or self._state["phase"].any() or self._state["agreed"].any():
+            if stirs or self._astir:
                 full = np.full(len(self._entities), np.nan)
                 full[column] = expected[i]
                 top = np.zeros(len(self._entities), dtype=np.intp)
-                if busy[i]:
+                if stirs:
                     top[column] = np.argmax(np.nan_to_num(scores.contributions[i]), axis=1)
-                events += self._look(float(time), full, top)
+                events += self._look(time, full, top)
                 flags[i] = self._state["phase"][column] == _OPEN
-            self._looked = float(time)
+            self._looked = time
         return Observed(flags, tuple(events))
 
     def is_open(self, entities: Sequence[Entity]) -> Mask:
@@ -202,6 +203,7 @@ class EpisodeTracker:
                 self.totals[key] = self.totals.get(key, 0) + 1
         s["counted"][lasting | healed] = True
         s["phase"][lasting], s["phase"][healed] = _ADOPTED, _PAUSED
+        self._astir = bool(s["phase"].any() or s["agreed"].any())
         return events + closes
 
     def _event(
@@ -260,6 +262,7 @@ class EpisodeTracker:
         for k, (name, fill) in enumerate(_FIELDS.items()):
             column = [_special(row[2 + k], fill) for row in rows]
             tracker._state[name][:] = column
+        tracker._astir = bool(rows)
         tracker._looked = _special(state["looked"], -np.inf)
         tracker._features = tuple(state["features"])
         tracker._begun = [(row[0], Entity(*row[1:])) for row in state["begun"]]
