@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := collector ml_sidecar dashboards alert_rules demo benchmarks tests
+SOURCES := collector ml_sidecar dashboards alert_rules demo benchmarks examples tests
 QUALITY_DATA ?= ../shared/bench/dev
 PYTEST_ARGS ?= -n 2
 

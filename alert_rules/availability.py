@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from alert_rules.annotations import API, SELECT_API, alert_annotations, value_of
-from alert_rules.expressions import ON_API, sidecar_is_fresh, threshold
+from alert_rules.expressions import BY_API, ON_API, sidecar_is_fresh, threshold
+from alert_rules.features import fresh
 from alert_rules.model import AlertingRule, Group
+from alert_rules.settings import duration
+from collector import contract as raw
 from ml_sidecar import contract as ml
 
 if TYPE_CHECKING:
@@ -29,12 +32,21 @@ def down(settings: Settings) -> AlertingRule:
     )
     return AlertingRule(
         alert=name,
-        expr=f"{_SUCCESS_RATE} <= {settings.down_success_rate:g}",
+        expr=_down(settings),
         for_=settings.down_for,
         severity="critical",
         labels={"component": "api", "training_exclude": "true"},
         annotations=alert_annotations(name, "An API answers almost no request.", description, settings),
     )
+
+
+def _down(settings: Settings) -> str:
+    """Return percent of requests answered, over a short window where it holds enough of them, else as recorded."""
+    limit = f"{settings.down_success_rate:g}"
+    total = f"sum {BY_API} (increase({raw.REQUESTS.name}[{duration(settings.down_window)}]))"
+    success = total.replace(raw.REQUESTS.name, f'{raw.REQUESTS.name}{{status="success"}}')
+    recent = f"100 * ({success} or 0 * {total})\n  / ({total} >= {settings.down_requests}) <= {limit}"
+    return f"{recent}\nand {ON_API} {fresh(settings.window)}\nor {_SUCCESS_RATE} <= {limit}"
 
 
 def success_rate_low(settings: Settings) -> AlertingRule:

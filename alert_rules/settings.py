@@ -21,6 +21,9 @@ class Settings:
     """APIs probed more rarely than this are recorded over `slow_window`; four probes still fit into `window`."""
 
     down_success_rate: float = 5
+    down_window: int = 60
+    """A hard outage is seen over this window where it holds enough requests: after five minutes of it everybody knows."""
+    down_requests: int = 3
     down_for: int = 120
     success_rate_for: int = 360
     """The threshold's cost counts what lasts for two grid rows. One failed request stays in the window for five minutes,

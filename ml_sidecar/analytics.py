@@ -35,7 +35,7 @@ from ml_sidecar.reader import PrometheusReader, reader_of
 from ml_sidecar.results import Thresholds
 from ml_sidecar.store import ModelStore
 from ml_sidecar.thresholds import ThresholdOptimizer
-from ml_sidecar.training import GRID, excluded_rows, grid_floor, train
+from ml_sidecar.training import GRID, excluded_rows, read_history, train
 
 _HOUR = 3600.0
 _FRESH = 15.0
@@ -154,12 +154,7 @@ class MLAnalytics:
     @property
     def historical_data(self) -> pd.DataFrame:
         """History on the grid, one row per time and API: timestamp, api_name, environment, one column a feature."""
-        return _as_frame(self._history()[0])
-
-    def _history(self) -> tuple[Window, float]:
-        end = grid_floor(self._now())
-        hours = self._config.env.prometheus_metrics_retention_hours
-        return self._reader.history(end - hours * _HOUR, end, GRID), end
+        return _as_frame(read_history(self._config, self._reader, self._now()))
 
     # ------------------------------------------------------------------ coroutines
 
@@ -321,7 +316,7 @@ class MLAnalytics:
         if version is None:
             raise NotTrainedError("no model is trained yet; start the sidecar or call auto_maintenance()")
         loaded = self._store.load(version)
-        window, _ = self._history()
+        window = read_history(self._config, self._reader, self._now())
         optimizer = ThresholdOptimizer(self._config.features, GRID, budget=self._config.env.budget)
         thresholds = optimizer.fit(window, excluded_rows(self._config, self._reader, window))
         models = {**loaded.models, optimizer.name: thresholds}

@@ -107,6 +107,17 @@ def history_hours(config: Config, apis: int) -> float:
     return max(fine, min(longest, affordable))
 
 
+def read_history(config: Config, reader: PrometheusReader, now: float) -> Window:
+    """The history to learn from, up to the last grid time.
+
+    Raises:
+        ReaderError: it could not be read.
+    """
+    end = grid_floor(now)
+    hours = history_hours(config, len(reader.instant(now).entities))
+    return reader.history(end - hours * 3600.0, end, GRID)
+
+
 def excluded_rows(config: Config, reader: PrometheusReader, window: Window) -> Mask:
     """Rows not to be learnt as normal: spans declared in the file and spans of `training_exclude` alerts.
 
@@ -131,9 +142,7 @@ def train(config: Config, reader: PrometheusReader, store: ModelStore, now: floa
         StoreError: the models could not be written.
     """
     began = time.monotonic()
-    end = grid_floor(now)
-    hours = history_hours(config, len(reader.instant(now).entities))
-    window = reader.history(end - hours * 3600.0, end, GRID)
+    window = read_history(config, reader, now)
     if window.rows < config.env.ml_min_training_samples:
         raise NotEnoughDataError(window.rows, config.env.ml_min_training_samples)
     excluded = excluded_rows(config, reader, window)

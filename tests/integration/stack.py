@@ -42,6 +42,7 @@ FAST = replace(
     window=20,
     slow_window=240,
     slow_probe_interval=5,
+    down_window=4,
     down_for=8,
     success_rate_for=24,
     anomaly_window=20,
