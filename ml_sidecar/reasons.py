@@ -13,7 +13,7 @@ from ml_sidecar.results import Scores
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DASH = "\u2013"
-_UNITS = {"percent": " %", "per_minute": " per minute", "ratio": "", "none": ""}
+_UNITS = {"percent": " %", "per_minute": "/min", "ratio": "", "none": ""}
 _BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 

@@ -12,6 +12,9 @@ import numpy as np
 from ml_sidecar.contract import MODEL_NAMES
 from ml_sidecar.engine import Engine, InService
 
+_NOTABLE = 0.5
+"""Score above which a reason says something; below it, shares of next to nothing would be told."""
+
 
 def json_safe(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """The same value with None for NaN and infinities, which JSON has not."""
@@ -53,6 +56,8 @@ def api_rows(engine: Engine) -> list[dict[str, Any]]:
             known = bool(np.isfinite(look.scores.expected[0, column]).any())
             row["state"] = "anomalous" if anomalous else "normal" if known else "learning"
             row["score"] = round(score, 4)
-            row["reason"] = engine.reason(look.scores, entity)
+            row["reason"] = engine.reason(look.scores, entity) if anomalous or score > _NOTABLE else "as usual"
+            if not known:
+                row["reason"] = "nothing known yet to compare it with"
         rows.append(row)
     return rows

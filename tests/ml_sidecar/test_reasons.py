@@ -27,7 +27,7 @@ def test_the_sentence_names_value_band_time_and_share() -> None:
         ("percent", 80.0, (100.0, 100.0, 100.0), "80 %, expected 100 %"),
         ("seconds", 0.04, (0.02, 0.01, 0.03), f"40 ms, expected 10{DASH}30 ms"),
         ("bytes", 3 * 1024**3, (0.0, 1024**3, 2 * 1024**3), f"3 GiB, expected 1{DASH}2 GiB"),
-        ("per_minute", 0.0, (4.0, 3.2, 4.8), f"0 per minute, expected 3.2{DASH}4.8 per minute"),
+        ("per_minute", 0.0, (4.0, 3.2, 4.8), f"0/min, expected 3.2{DASH}4.8/min"),
         ("ratio", 0.12345, (0.5, 0.4, 0.6), f"0.12, expected 0.4{DASH}0.6"),
         ("none", 1e9, (0.0, -1.0, 2e7), f"1e+09, expected -1{DASH}2e+07"),
         ("seconds", np.nan, (0.2, 0.1, 0.3), f"absent, expected 0.1{DASH}0.3 s"),
