@@ -104,7 +104,7 @@ class Sidecar:
 
     async def _train_loop(self) -> None:
         while True:
-            if self._trainer.due(self._trained_at()):
+            if self._trainer.due(self._trained_at(), self._drift()):
                 await self._trainer.train()
             await asyncio.sleep(_POLL)
 
@@ -114,6 +114,12 @@ class Sidecar:
         if service is not None:
             return max(card.trained_at for card in service.cards.values())
         return None if self._store.current() in {None, self._unusable} else self._now()
+
+    def _drift(self) -> float:
+        """Largest drift of a feature, 0 where none is known."""
+        grid = self.engine.grid
+        known = [] if grid is None else [value for value in grid.drift.values() if math.isfinite(value)]
+        return max(known, default=0.0)
 
     # ------------------------------------------------------------------ scoring
 

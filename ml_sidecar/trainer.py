@@ -17,6 +17,10 @@ from ml_sidecar.training import TrainingResult
 NOT_ENOUGH_DATA = 3
 """Exit code of `rapidapi-ml train` when the history is too short; `samples needed` stands on standard output."""
 NICENESS = 10
+DRIFTED = 0.2
+"""Population stability index above which features no longer look as they did when they were learnt (Siddiqi 2006)."""
+_AFTER_DRIFT = 6 * 3600.0
+"""Seconds between trainings while a feature drifts: there must be something new to learn."""
 _RETRY = 30.0
 """Seconds until a training that failed or had too little history is tried again."""
 
@@ -42,16 +46,19 @@ class Trainer:
         self.waiting = "the first training has not ended yet"
         self.last: dict[str, Any] = {}
 
-    def due(self, trained_at: float | None) -> bool:
+    def due(self, trained_at: float | None, drift: float = 0.0) -> bool:
         """Whether to train now.
 
         Args:
             trained_at: when the models in service were trained, None where none is usable.
+            drift: largest population stability index of a feature; above 0.2 the next training comes sooner.
         """
         now = self._now()
         if now - self._tried < _RETRY:
             return False
         interval = self._config.env.ml_training_interval_hours * 3600.0
+        if drift > DRIFTED:
+            interval = min(interval, _AFTER_DRIFT)
         return trained_at is None or now - max(trained_at, self._last_rejected()) >= interval
 
     def _last_rejected(self) -> float:

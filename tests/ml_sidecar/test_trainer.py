@@ -43,6 +43,14 @@ def test_training_is_due_without_a_model_and_after_the_interval() -> None:
     assert training.due(clock.time - 12 * HOUR)
 
 
+def test_drift_brings_the_next_training_forward() -> None:
+    """When features no longer look as they did, six hours are enough, and not before there is something new."""
+    training, _, clock = trainer(load_config(variables={}))
+    assert not training.due(clock.time - 7 * HOUR, drift=0.19)
+    assert training.due(clock.time - 7 * HOUR, drift=0.21)
+    assert not training.due(clock.time - 5 * HOUR, drift=0.21)
+
+
 def test_a_failed_training_is_said_and_tried_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
