@@ -1,4 +1,4 @@
-"""`python -m demo`: run the demo; `status`, `incident` and `end` talk to one that runs."""
+"""`python -m demo`: run the demo; `status`, `incident`, `end` and `stop` talk to one that runs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from demo.ports import Ports
 from demo.processes import answers
 from demo.runner import Runner
 from demo.state import DEMO_DIR, RunningDemo
+from demo.stops import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +64,18 @@ def end(name: Annotated[str, typer.Argument(help="API whose incident is to end n
 
 
 @app.command()
+def stop(
+    role: Annotated[Role, typer.Argument(help="Server to stop.")],
+    minutes: Annotated[float, typer.Option(help="After how long it is started again.")] = 2.0,
+) -> None:
+    """Stop one of the running demo's servers for a while, to see that nothing is lost."""
+    with _errors_told():
+        stopped = RunningDemo().stop_server(role.value, minutes)
+    until = time.strftime("%H:%M:%S", time.localtime(stopped["end"]))
+    typer.echo(f"{role.capitalize()} is stopped until {until}.")
+
+
+@app.command()
 def status() -> None:
     """List the APIs, the incidents under way and the servers of the running demo."""
     with _errors_told():
@@ -75,7 +88,7 @@ def status() -> None:
             f"{under_way['kind']}, {(under_way['end'] - time.time()) / 60:.1f} min left" if under_way else ""
         )
         apis.add_row(api.name, api.temper, left)
-    servers = Table("server", "URL", "answers")
+    servers = Table("server", "URL", "answers", "process id")
     for role, path in (
         ("sidecar", "/ready"),
         ("prometheus", "/-/ready"),
@@ -83,7 +96,10 @@ def status() -> None:
         ("collector", "/health"),
     ):
         servers.add_row(
-            role, demo.ports.url(role), "ready" if answers(demo.ports.url(role) + path) else "not ready"
+            role,
+            demo.ports.url(role),
+            "ready" if answers(demo.ports.url(role) + path) else "not ready",
+            str(demo.pids.get(role.capitalize(), "")),
         )
     console = Console()
     console.print(apis)

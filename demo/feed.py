@@ -28,6 +28,9 @@ _STYLES: Final = {
     "incident_ended": "yellow",
     "training_failed": "bold red",
     "prometheus_unreachable": "bold red",
+    "server_ended": "bold red",
+    "server_stopped": "bold yellow",
+    "server_started": "yellow",
     "ready": "bold green",
 }
 
@@ -45,11 +48,21 @@ class Feed:
         self._ready_url = f"{ports.url('sidecar')}/ready"
         self._events_url = f"{ports.url('simulator')}/_demo/events"
         self._incidents_url = f"{ports.url('simulator')}/_demo/incidents"
+        self._stops_url = f"{ports.url('simulator')}/_demo/stops"
         self._console = console
         self._seen_sidecar = 0
         self._seen_simulator = 0
         self._ready = False
         self._silent: set[str] = set()
+        self._stopped: set[str] = set()
+
+    def begin_anew(self, role: str) -> None:
+        """Expect a new process in that role: it numbers its events from 1, and has to become ready first."""
+        if role == "simulator":
+            self._seen_simulator = 0
+        if role == "sidecar":
+            self._seen_sidecar = 0
+            self._ready = False
 
     def poll(self) -> None:
         """Print the events since the last call, oldest first."""
@@ -67,6 +80,13 @@ class Feed:
         if incidents is not None:
             self._silent = {i["api_name"] for i in incidents if i["kind"] == Kind.SILENCE}
         return self._silent
+
+    def stopped_roles(self) -> set[str]:
+        """Roles of the servers that are to be down for now."""
+        stops = _get(self._stops_url)
+        if stops is not None:
+            self._stopped = {stop["role"] for stop in stops}
+        return self._stopped
 
     def tell(self, kind: str, api_name: str | None, text: str, time: datetime | None = None) -> None:
         """Print one event as one line."""

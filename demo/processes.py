@@ -39,7 +39,7 @@ class Process:
     Args:
         name: What people call it in messages.
         command: Program and arguments.
-        log: File that receives its output; written anew.
+        log: File that receives its output, after what it holds already.
         environment: Variables on top of the parent's.
         cwd: Working directory; the parent's by default.
     """
@@ -55,7 +55,7 @@ class Process:
         self.name = name
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
+        with log.open("ab") as output:
             self._child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -81,10 +81,15 @@ class Process:
         with self.log.open(errors="replace") as lines:
             return "".join(deque(lines, maxlen=_TAIL_LINES)).rstrip()
 
+    @property
+    def ended(self) -> str:
+        """How it ended, in words."""
+        return f"ended with code {self._child.returncode}"
+
     def check(self) -> None:
         """Raise ProcessError if the process has ended."""
         if not self.running:
-            raise ProcessError(self.name, f"ended with code {self._child.returncode}", self.log, self.tail())
+            raise ProcessError(self.name, self.ended, self.log, self.tail())
 
     def wait_ready(self, url: str, timeout: float = 30.0) -> None:
         """Wait until GET `url` answers 200.

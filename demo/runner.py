@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from typing import TYPE_CHECKING, Final
 
 from rich.progress import Progress
 
 from demo.backfill import HISTORY_DAYS, load_history, write_history
-from demo.configs import alertmanager_text, collector_text, prometheus_text, write_rules
 from demo.errors import AlreadyRunningError
 from demo.feed import Feed
 from demo.fleet import FLEET
 from demo.group import ProcessGroup
-from demo.processes import Process, alertmanager_process, prometheus_process
+from demo.servers import ENVIRONMENT, Servers
 from demo.state import runs, write_state
-from demo.tools import PROJECT_ROOT, ensure
+from demo.tools import ensure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from demo.interrupts import Interrupts
     from demo.ports import Ports
 
-ENVIRONMENT: Final = "demo"
 _HISTORY_LEAD_SECONDS: Final = 8.0
 """The history reaches this far ahead of the moment when its generation begins, so that live data follows at once."""
 _POLL_SECONDS: Final = 1.0
@@ -49,14 +46,16 @@ class Runner:
         self._ports = ports
         self._directory = directory
         self._console = console
-        self._group = ProcessGroup(interrupts)
-        self._silent: set[str] = set()
+        self._servers = Servers(ports, directory)
+        self._group = ProcessGroup(self._servers.create, interrupts)
+        self._stopped: set[str] = set()
 
     def run(self) -> None:
         """Run until KeyboardInterrupt.
 
         Raises:
-            DemoError: A port is taken, a tool is missing, or a process has ended; nothing runs any more then.
+            DemoError: A port is taken, a tool is missing, or a process has ended at start-up or again and again;
+                nothing runs any more then.
         """
         self._ports.check()
         if runs(self._directory):
@@ -74,16 +73,15 @@ class Runner:
 
     def _start(self) -> None:
         self._say("Starting the simulated APIs and the collector")
-        self._start_python(
-            "Simulator", ["demo.simulator", str(self._ports.simulator)], "simulator", "/_demo/health"
-        )
+        self._start_ready("simulator")
         history_end = self._prepare_history()
-        self._collector = self._start_collector()
+        self._start_ready("collector")
         time.sleep(max(0.0, history_end - time.time()))
         self._say("Starting Prometheus, Alertmanager and the sidecar")
-        self._start_servers()
-        self._start_python("Sidecar", ["ml_sidecar", "run"], "sidecar", "/health")
-        write_state(self._directory, self._ports, self._group.pids)
+        for role in ("prometheus", "alertmanager", "sidecar"):
+            self._start_ready(role)
+        self._group.check()
+        self._write_state()
 
     def _prepare_history(self) -> float:
         """Write and load the past; return the Unix time at which it ends."""
@@ -113,74 +111,54 @@ class Runner:
         )
         return end
 
-    def _start_servers(self) -> None:
-        prometheus, alertmanager = self._directory / "prometheus", self._directory / "alertmanager"
-        write_rules(prometheus / "rules")
-        ports = self._ports
-        started = [
-            (
-                self._group.start(
-                    lambda: prometheus_process(prometheus, prometheus_text(ports), ports.prometheus)
-                ),
-                "prometheus",
-            ),
-            (
-                self._group.start(
-                    lambda: alertmanager_process(alertmanager, alertmanager_text(ports), ports.alertmanager)
-                ),
-                "alertmanager",
-            ),
-        ]
-        for process, role in started:
-            process.wait_ready(f"{ports.url(role)}/-/ready")
-
-    def _start_collector(self) -> Process:
-        apis = self._directory / "apis.yml"
-        text = collector_text(FLEET, self._ports.url("simulator"), left_out=self._silent)
-        apis.write_text(text, encoding="utf-8")
-        return self._start_python(
-            "Collector", ["collector", "run", "--config", str(apis)], "collector", "/health"
-        )
-
-    def _start_python(self, name: str, module: list[str], role: str, ready_path: str) -> Process:
-        process = self._group.start(
-            lambda: Process(
-                name,
-                [sys.executable, "-m", *module],
-                self._directory / f"{role}.log",
-                environment=self._environment(),
-                cwd=PROJECT_ROOT,
-            )
-        )
-        process.wait_ready(self._ports.url(role) + ready_path, _START_SECONDS)
-        return process
-
-    def _environment(self) -> dict[str, str]:
-        return {
-            "ENVIRONMENT": ENVIRONMENT,
-            "COLLECTOR_PORT": str(self._ports.collector),
-            "SIDECAR_PORT": str(self._ports.sidecar),
-            "PROMETHEUS_URL": self._ports.url("prometheus"),
-            "MODELS_DIR": str(self._directory / "models"),
-            "LOG_FILE": str(PROJECT_ROOT / "logs" / "rapidapi.log"),
-        }
+    def _start_ready(self, role: str) -> None:
+        """Start a server and wait until it serves."""
+        self._group.start(role).wait_ready(self._servers.health_url(role), _START_SECONDS)
 
     def _follow(self) -> None:
         self._announce()
         feed = Feed(self._ports, self._console)
         while True:
-            self._group.check()
+            self._revive(feed)
             feed.poll()
-            self._apply_silence(feed.silent_apis())
+            self._obey_stops(feed)
+            self._obey_silence(feed)
             time.sleep(_POLL_SECONDS)
 
-    def _apply_silence(self, silent: set[str]) -> None:
+    def _revive(self, feed: Feed) -> None:
+        """Start servers again that have ended by themselves, and tell it."""
+        for role, text in self._group.revive():
+            feed.begin_anew(role)
+            forgotten = "; incidents under way are forgotten" if role == "simulator" else ""
+            feed.tell("server_ended", None, text + forgotten)
+            self._write_state()
+
+    def _obey_stops(self, feed: Feed) -> None:
+        """Stop the servers that are to be down, and start those whose time is up."""
+        down = feed.stopped_roles()
+        for role in self._stopped ^ down:
+            if role in down:
+                self._group.stop(role)
+                feed.tell("server_stopped", None, f"{role.capitalize()} is stopped, as you asked")
+            else:
+                self._group.start(role)
+                feed.begin_anew(role)
+                feed.tell("server_started", None, f"{role.capitalize()} is started again")
+            self._write_state()
+        self._stopped = down
+
+    def _obey_silence(self, feed: Feed) -> None:
         """Let the collector forget the silent APIs: it reads its configuration only when it starts."""
-        if silent == self._silent:
+        silent = feed.silent_apis()
+        if silent == self._servers.silent:
             return
-        self._silent = silent
-        self._group.end(self._collector)
-        self._collector = self._start_collector()
+        self._servers.silent = silent
+        if "collector" not in self._stopped:
+            self._group.stop("collector")
+            self._group.start("collector")
+            self._write_state()
+
+    def _write_state(self) -> None:
         write_state(self._directory, self._ports, self._group.pids)
 
     def _announce(self) -> None:

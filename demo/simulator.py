@@ -19,6 +19,7 @@ from demo.fleet import FLEET, Quota, find
 from demo.incidents import Answer, Incidents, distort
 from demo.law import TIMEOUT_SECONDS, draw
 from demo.processes import LOOPBACK
+from demo.stops import Stops
 
 _NEVER_SECONDS: Final = 3 * TIMEOUT_SECONDS
 """When a request that is to time out is given up on this side."""
@@ -31,6 +32,7 @@ class Simulator:
     def __init__(self) -> None:
         self.events = EventLog()
         self.incidents = Incidents(self.events.add_incident)
+        self.stops = Stops()
         self._rngs = {api.name: np.random.default_rng(zlib.crc32(api.name.encode())) for api in FLEET}
 
     def application(self) -> web.Application:
@@ -43,6 +45,8 @@ class Simulator:
             web.get("/_demo/incidents", self.list_incidents),
             web.post("/_demo/incidents", self.start_incident),
             web.delete("/_demo/incidents/{name}", self.end_incident),
+            web.get("/_demo/stops", self.list_stops),
+            web.post("/_demo/stops", self.start_stop),
             web.post("/_demo/alerts", self.receive_alerts),
             web.get("/_demo/events", self.list_events),
         ])  # fmt: skip
@@ -93,6 +97,15 @@ class Simulator:
         """End an API's incident before its time."""
         self.incidents.end(find(request.match_info["name"]).name)
         return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def list_stops(self, _: web.Request) -> web.Response:
+        """List the servers that are to be down now."""
+        return web.json_response([stop.as_json() for stop in self.stops.active()])
+
+    async def start_stop(self, request: web.Request) -> web.Response:
+        """Let a server be stopped for a while; the runner, which asks every second, does it."""
+        stop = self.stops.start(await _json_object(request))
+        return web.json_response(stop.as_json(), status=HTTPStatus.CREATED)
 
     async def receive_alerts(self, request: web.Request) -> web.Response:
         """Take a message of Alertmanager's webhook."""

@@ -26,7 +26,9 @@ _TIMEOUT_SECONDS: Final = 5.0
 def write_state(directory: Path, ports: Ports, pids: Mapping[str, int]) -> None:
     """Say where the demo runs."""
     content = {"ports": asdict(ports), "pids": dict(pids)}
-    (directory / "demo.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    unfinished = directory / "demo.json.new"
+    unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(directory / "demo.json")
 
 
 def runs(directory: Path) -> bool:
@@ -72,6 +74,11 @@ class RunningDemo:
     def end_incident(self, api_name: str) -> None:
         """End an API's incident before its time; raises ControlError if there is no such API."""
         self._call("DELETE", f"incidents/{quote(api_name, safe='')}")
+
+    def stop_server(self, role: str, minutes: float) -> dict[str, Any]:
+        """Stop a server for a while; raises ControlError if the role or the duration makes no sense."""
+        stopped: dict[str, Any] = self._call("POST", "stops", {"role": role, "minutes": minutes})
+        return stopped
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
         try:

@@ -87,11 +87,15 @@ def test_a_sidecar_that_is_not_there_yet_is_no_error(console: Console) -> None:
     feed = Feed(Ports(1, 2, 3, 4, 5), console)
     feed.poll()
     assert feed.silent_apis() == set()
+    assert feed.stopped_roles() == set()
     assert console.file.getvalue() == ""  # type: ignore[attr-defined] # the console was given a StringIO
 
 
 async def test_events_of_sidecar_and_simulator_come_once_and_in_order(console: Console) -> None:
-    """Both sources are merged by time; a second poll repeats nothing; readiness is told once."""
+    """Both sources are merged by time; a second poll repeats nothing; readiness is told once.
+
+    A new process in place of the sidecar counts its events from 1, and is told from its beginning.
+    """
     import asyncio
 
     def event(number: int, second: int, text: str) -> dict[str, object]:
@@ -118,8 +122,10 @@ async def test_events_of_sidecar_and_simulator_come_once_and_in_order(console: C
         feed = Feed(Ports(simulator=port, sidecar=port), console)
         for _ in range(2):
             await asyncio.to_thread(feed.poll)
+        feed.begin_anew("sidecar")
+        await asyncio.to_thread(feed.poll)
     finally:
         await runner.cleanup()
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined] # the console was given a StringIO
-    assert [line.split()[-1] for line in lines] == ["first", "second", "third", "s"]
-    assert "the models are in service" in lines[-1]
+    assert [line.split()[-1] for line in lines] == ["first", "second", "third", "s", "first", "third", "s"]
+    assert "the models are in service" in lines[3]

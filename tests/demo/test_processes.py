@@ -32,14 +32,17 @@ from demo.interrupts import Interrupts
 from demo.processes import Process
 interrupts = Interrupts()
 interrupts.install()
+def create(role):
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    return Process(role, command, Path(sys.argv[1], f"{role}.log"))
 try:
-    with ProcessGroup(interrupts) as group:
+    with ProcessGroup(create, interrupts) as group:
         for number in range(3):
-            command = [sys.executable, "-c", "import time; time.sleep(60)"]
-            group.start(lambda: Process(f"child {number}", command, Path(sys.argv[1], f"{number}.log")))
+            group.start(f"child {number}")
         print(*group.pids.values(), flush=True)
         while True:
-            group.check()
+            for role, text in group.revive():
+                print(text, *group.pids.values(), sep="|", flush=True)
             time.sleep(0.05)
 except KeyboardInterrupt:
     print("ended", flush=True)
@@ -130,8 +133,8 @@ def test_ctrl_c_ends_every_process(tmp_path: Path, number: signal.Signals) -> No
     assert not any(alive(pid) for pid in children)
 
 
-def test_a_child_that_dies_ends_the_others(tmp_path: Path) -> None:
-    """When one process dies the demo says which, and none is left."""
+def test_a_child_that_dies_is_started_again_until_it_dies_too_often(tmp_path: Path) -> None:
+    """A killed process is told and started again at once, twice a minute; the third time ends them all."""
     demo = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(DEMO), str(tmp_path)],
         cwd=PROJECT_ROOT,
@@ -140,11 +143,18 @@ def test_a_child_that_dies_ends_the_others(tmp_path: Path) -> None:
         text=True,
     )
     assert demo.stdout
-    children = [int(pid) for pid in demo.stdout.readline().split()]
-    os.kill(children[1], signal.SIGKILL)
+    seen = children = [int(pid) for pid in demo.stdout.readline().split()]
+    for _ in range(2):
+        os.kill(children[2], signal.SIGKILL)
+        text, *pids = demo.stdout.readline().rstrip().split("|")
+        assert text == "child 2 ended with code -9; it is started again"
+        children = [int(pid) for pid in pids]
+        assert [alive(pid) for pid in children] == [True] * 3
+        seen = [*seen, *children]
+    os.kill(children[2], signal.SIGKILL)
     error = demo.communicate(timeout=20)[1]
-    assert "child 1 ended with code -9" in error
-    assert not any(alive(pid) for pid in children)
+    assert "ProcessError: child 2 ended with code -9. Last lines of" in error
+    assert not any(alive(pid) for pid in seen)
 
 
 @pytest.mark.integration

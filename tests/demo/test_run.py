@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import requests
 
 from demo.ports import Ports, variable
 from demo.processes import free_port
+from demo.state import RunningDemo
 from demo.tools import PROJECT_ROOT
 
 ROLES = ("simulator", "collector", "prometheus", "alertmanager", "sidecar")
@@ -31,14 +33,16 @@ def start(environment: dict[str, str], output: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def wait_for_pids(demo: subprocess.Popen[bytes], state: Path, output: Path) -> list[int]:
-    """Process ids of the five servers, as soon as all run."""
+def wait_for_pids(
+    demo: subprocess.Popen[bytes], state: Path, output: Path, condition: Callable[[dict[str, int]], bool]
+) -> dict[str, int]:
+    """Process ids by server, as soon as they fulfil the condition."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         assert demo.poll() is None, output.read_text()
-        pids = json.loads(state.read_text())["pids"] if state.exists() and state.stat().st_size else {}
-        if len(pids) == len(ROLES):
-            return list(pids.values())
+        pids = json.loads(state.read_text())["pids"] if state.exists() else {}
+        if condition(pids):
+            return dict(pids)
         time.sleep(0.1)
     raise AssertionError(output.read_text())
 
@@ -46,13 +50,17 @@ def wait_for_pids(demo: subprocess.Popen[bytes], state: Path, output: Path) -> l
 @pytest.mark.integration
 @pytest.mark.slow
 def test_the_demo_runs_alone_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
-    """All servers run with their history; another start is refused; Ctrl-C ends all, and the ports are free again."""
+    """All servers run with their history; another start is refused; Ctrl-C ends all, and the ports are free again.
+
+    Meanwhile a killed server comes back, and one that is to be down is down and then back.
+    """
     directory, output = tmp_path / "demo", tmp_path / "output"
     ports = Ports(**{role: free_port() for role in ROLES})
     environment = {variable(role): str(getattr(ports, role)) for role in ROLES} | {"DEMO_DIR": str(directory)}
     demo = start(environment, output)
     try:
-        pids = wait_for_pids(demo, directory / "demo.json", output)
+        state = directory / "demo.json"
+        pids = wait_for_pids(demo, state, output, lambda pids: len(pids) == len(ROLES))
         query = {"query": "count(count_over_time(rapidapi_api_success_rate[28d]) > 8000)"}
         found = requests.get(f"{ports.url('prometheus')}/api/v1/query", params=query, timeout=10).json()
         assert found["data"]["result"][0]["value"][1] == "12"
@@ -62,11 +70,28 @@ def test_the_demo_runs_alone_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
         others = {variable(role): str(free_port()) for role in ROLES} | {"DEMO_DIR": str(directory)}
         assert start(others, tmp_path / "third").wait(30) == 1
         assert f"A demo is running in {directory} already" in (tmp_path / "third").read_text()
+
+        RunningDemo(directory).stop_server("prometheus", 0.05)
+        wait_for_pids(demo, state, output, lambda now: "Prometheus" not in now)
+        assert not Path(f"/proc/{pids['Prometheus']}").exists()
+        os.kill(pids["Sidecar"], signal.SIGKILL)
+        changed = {"Prometheus", "Sidecar"}
+        revived = wait_for_pids(
+            demo,
+            state,
+            output,
+            lambda now: {role for role in pids if now.get(role, pids[role]) != pids[role]} == changed,
+        )
+        pids |= {f"first {role}": pids[role] for role in changed} | revived
     finally:
         demo.send_signal(signal.SIGINT)
         demo.wait(60)
     assert demo.returncode == 0
-    assert output.read_text().endswith("Ending all processes ...\nEnded.\n")
-    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    told = output.read_text()
+    assert told.endswith("Ending all processes ...\nEnded.\n")
+    assert "Sidecar ended with code -9; it is started again" in told
+    assert "Prometheus is stopped, as you asked" in told
+    assert "Prometheus is started again" in told
+    assert not [pid for pid in pids.values() if Path(f"/proc/{pid}").exists()]
     ports.check()
     assert not (directory / "demo.json").exists()
