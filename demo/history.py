@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from collector.contract import RESPONSE_TIME_BUCKETS
 from collector.schedule import next_slot, offset
-from demo.law import HOUR, draw
+from demo.law import HOUR, Outcomes, draw
 from ml_sidecar.contract import (
     ERROR_RATE,
     RECORDED,
@@ -26,7 +26,7 @@ from ml_sidecar.contract import (
 
 if TYPE_CHECKING:
     from demo.fleet import Api
-    from demo.law import FloatArray
+    from demo.law import BoolArray, FloatArray
 
 GRID_SECONDS: Final = 300.0
 SCRAPE_SECONDS: Final = 15.0
@@ -57,31 +57,59 @@ class Counters:
     last_probe: FloatArray
 
 
-def simulate(api: Api, start: float, end: float) -> Counters:
-    """Probe an API on the collector's schedule from `start` to `end` and scrape the collector meanwhile; the same span gives the same past.
+class Probes(NamedTuple):
+    """Probes of one API in order: Unix times at which each began, shape (n,), and what it came to."""
 
-    Args:
-        api: The API.
-        start: Unix time of the first probes.
-        end: Unix time of the last scrape, at most.
-    """
+    begun: FloatArray
+    outcomes: Outcomes
+
+    def at(self, rows: BoolArray | slice) -> Probes:
+        """Some of the probes."""
+        seconds, success = self.outcomes
+        return Probes(self.begun[rows], Outcomes(seconds[rows], success[rows]))
+
+
+def probe(api: Api, start: float, end: float) -> Probes:
+    """Probe an API on the collector's schedule from `start` to `end`; the same span gives the same past."""
     rng = np.random.default_rng([zlib.crc32(api.name.encode()), int(start)])
     begun = np.arange(next_slot(start, api.interval, offset(api.name, api.interval)), end, api.interval)
-    outcomes = draw(api.behaviour(begun), len(begun), rng)
-    seconds = outcomes.seconds + HTTP_OVERHEAD_SECONDS
-    ended = begun + seconds
-    scrapes = np.arange(start + api.interval + SCRAPE_SECONDS, end, SCRAPE_SECONDS)
+    return Probes(begun, draw(api.behaviour(begun), len(begun), rng))
+
+
+def scrape(probes: Probes, interval: float, start: float, end: float) -> Counters:
+    """Read the collector's counters every 15 s.
+
+    Args:
+        probes: What the counters count.
+        interval: Seconds between two probes of the API; the first scrape waits for the first of them.
+        start: Unix time from which on the counters count.
+        end: Unix time of the last scrape, at most.
+    """
+    seconds = probes.outcomes.seconds + HTTP_OVERHEAD_SECONDS
+    ended = probes.begun + seconds
+    scrapes = np.arange(start + interval + SCRAPE_SECONDS, end, SCRAPE_SECONDS)
     seen = np.searchsorted(ended, scrapes, side="right")
     bounds = np.array(RESPONSE_TIME_BUCKETS)
     within = np.column_stack([seconds[:, None] <= bounds, np.ones(len(seconds), dtype=bool)])
     return Counters(
         time=scrapes,
         total=seen.astype(np.float64),
-        success=_running_sum(outcomes.success.astype(np.float64))[seen],
+        success=_running_sum(probes.outcomes.success.astype(np.float64))[seen],
         seconds=_running_sum(seconds)[seen],
         buckets=_running_sum(within.astype(np.float64))[seen],
         last_probe=ended[np.maximum(seen - 1, 0)],
     )
+
+
+def simulate(api: Api, start: float, end: float) -> Counters:
+    """Probe an API and scrape the collector meanwhile; the same span gives the same past.
+
+    Args:
+        api: The API.
+        start: Unix time of the first probes.
+        end: Unix time of the last scrape, at most.
+    """
+    return scrape(probe(api, start, end), api.interval, start, end)
 
 
 def record(counters: Counters, grid: FloatArray, interval: float) -> dict[str, FloatArray]:
