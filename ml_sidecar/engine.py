@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ml_sidecar.config import Config
-from ml_sidecar.episodes import EpisodeEvent, EpisodeTracker, Observed
+from ml_sidecar.episodes import WEEK, EpisodeEvent, EpisodeTracker, Observed
 from ml_sidecar.errors import NotTrainedError, StoreError
 from ml_sidecar.events import EventLog
 from ml_sidecar.features import Entity, Mask, Window, empty_window
@@ -31,6 +31,8 @@ from ml_sidecar.tallies import Tallies
 from ml_sidecar.thresholds import changed_thresholds
 from ml_sidecar.training import GRID, excluded_rows
 
+_RECOGNISED = 3600.0
+"""Seconds within which an outage must be known as such for its episode not to count as a false alarm."""
 _JOURNAL = "episodes"
 _JOURNAL_VERSION = 1
 
@@ -198,7 +200,7 @@ class Engine:
 
     def _on_grid(self, time: float) -> None:
         service = self.in_service
-        used = self.tracker.budget_used(time, len(self.history.entities))
+        used = self._budget_used(time)
         self.grid = compute_grid(
             service.predictor,
             service.clusterer,
@@ -208,6 +210,17 @@ class Engine:
             self._local,
             used,
         )
+
+    def _budget_used(self, time: float) -> float:
+        """Episodes of the last seven days over what the budget allows; those that were declared or a known outage apart."""
+        known = excluded_rows(self._config, self._reader, self.history)
+        column = {entity: i for i, entity in enumerate(self.history.entities)}
+        count = 0
+        for begun, entity in self.tracker.episodes_since(time - WEEK):
+            rows = (self.history.times >= begun) & (self.history.times <= begun + _RECOGNISED)
+            count += entity not in column or not known[rows, column[entity]].any()
+        allowed = self._config.env.budget * len(self.history.entities)
+        return count / allowed if allowed else 0.0
 
     def pattern_names(self) -> dict[Entity, str]:
         """The present pattern of each API in words; APIs without one are left out."""
