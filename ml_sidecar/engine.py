@@ -7,13 +7,15 @@ grid. Everything here is synchronous; whoever calls it decides on which thread.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ml_sidecar.changes import Counts, ThresholdChanges, episode_counts
 from ml_sidecar.config import Config
+from ml_sidecar.contract import SEVERITIES
 from ml_sidecar.episodes import WEEK, EpisodeEvent, EpisodeTracker, Observed
 from ml_sidecar.errors import NotTrainedError, StoreError
 from ml_sidecar.events import EventLog
@@ -27,14 +29,13 @@ from ml_sidecar.reader import PrometheusReader
 from ml_sidecar.reasons import reason
 from ml_sidecar.results import ModelCard, Scores, Thresholds
 from ml_sidecar.store import ModelStore
-from ml_sidecar.tallies import Tallies
 from ml_sidecar.thresholds import changed_thresholds
 from ml_sidecar.training import GRID, excluded_rows
 
 _RECOGNISED = 3600.0
 """Seconds within which an outage must be known as such for its episode not to count as a false alarm."""
 _JOURNAL = "episodes"
-_JOURNAL_VERSION = 1
+_JOURNAL_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Engine:
         self._journal = journal
         self._local = LocalTime(config.file.time_zone, config.file.time_zones)
         self.tracker = EpisodeTracker(config.env.threshold)
-        self.tallies = Tallies(len(config.features))
+        self.changes = ThresholdChanges(len(config.features))
         self.history = empty_window(0.0, GRID, (f.name for f in config.features))
         self.service: InService | None = None
         self.grid: GridResults | None = None
@@ -156,7 +157,7 @@ class Engine:
             self._take(self.tracker.observe(scores), scores)
         if self.service is not None:
             changes = changed_thresholds(self.service.thresholds, candidate.thresholds, self._config.features)
-            self.tallies.add_changes(candidate.thresholds.entities, changes)
+            self.changes.add(candidate.thresholds.entities, changes)
         self.history, self.service = history, candidate
         self._on_grid(end)
         self._write_journal()
@@ -233,10 +234,8 @@ class Engine:
     # ------------------------------------------------------------------ episodes
 
     def _take(self, observed: Observed, scores: Scores) -> None:
-        """Count what closed, tell what opened and closed."""
+        """Tell what opened and closed."""
         for event in observed.events:
-            if event.kind == "closed" and event.counts:
-                self.tallies.add_episode(event.entity, event.severity)
             self._tell(event, scores)
 
     def _tell(self, event: EpisodeEvent, scores: Scores) -> None:
@@ -252,6 +251,10 @@ class Engine:
             else f"over after {minutes:.0f} min"
         )
         self._events.add("anomaly_closed", f"{name}: {end}, severity {event.severity}", name)
+
+    def episode_counts(self, entities: Sequence[Entity]) -> Counts:
+        """Closed episodes, (A, 3) by severity."""
+        return episode_counts(self.tracker.totals, entities, SEVERITIES)
 
     def reason(self, scores: Scores, entity: Entity, row: int = -1) -> str:
         """Why the API has its score, one sentence without its name."""
@@ -283,7 +286,7 @@ class Engine:
         if state is None or state["version"] != _JOURNAL_VERSION:
             return False
         self.tracker = EpisodeTracker.from_state(state["tracker"], self._config.env.threshold)
-        self.tallies = Tallies.from_state(state["tallies"], len(self._config.features))
+        self.changes = ThresholdChanges.from_state(state["threshold_changes"], len(self._config.features))
         return True
 
     def _write_journal(self) -> None:
@@ -291,7 +294,7 @@ class Engine:
             state: dict[str, Any] = {
                 "version": _JOURNAL_VERSION,
                 "tracker": self.tracker.to_state(),
-                "tallies": self.tallies.to_state(),
+                "threshold_changes": self.changes.to_state(),
             }
             self._store.write_state(_JOURNAL, state)
 

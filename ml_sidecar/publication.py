@@ -57,8 +57,8 @@ class Publication:
         entities = look.entities
         families = [
             *score_families(look.scores, look.is_open),
-            *anomaly_counter_families(entities, engine.tallies.episodes(entities)),
-            *threshold_change_families(entities, self._features, engine.tallies.changes(entities)),
+            *anomaly_counter_families(entities, engine.episode_counts(entities)),
+            *threshold_change_families(entities, self._features, engine.changes.counts(entities)),
             *self._grid_families,
             *self._health(engine.service),
             gauge(contract.CYCLE_DURATION, self._environment, seconds),
