@@ -93,6 +93,7 @@ class Engine:
         self.tracker = EpisodeTracker(config.env.threshold)
         self.changes = ThresholdChanges(len(config.features))
         self.history = empty_window(0.0, GRID, (f.name for f in config.features))
+        self._known_bad = empty_window(0.0, GRID, ("excluded",))
         self.service: InService | None = None
         self.grid: GridResults | None = None
         self.last: Look | None = None
@@ -158,7 +159,7 @@ class Engine:
         if self.service is not None:
             changes = changed_thresholds(self.service.thresholds, candidate.thresholds, self._config.features)
             self.changes.add(candidate.thresholds.entities, changes)
-        self.history, self.service = history, candidate
+        self.history, self._known_bad, self.service = history, _as_window(history, excluded), candidate
         self._on_grid(end)
         self._write_journal()
 
@@ -193,9 +194,9 @@ class Engine:
         excluded = excluded_rows(self._config, self._reader, rows)
         service.detector.walk(rows, excluded)
         service.predictor.walk(rows)
-        self.history = _append(
-            self.history, rows, self._config.env.prometheus_metrics_retention_hours * 3600.0
-        )
+        keep = self._config.env.prometheus_metrics_retention_hours * 3600.0
+        self.history = _append(self.history, rows, keep)
+        self._known_bad = _append(self._known_bad, _as_window(rows, excluded), keep)
         self._on_grid(end)
         self._write_journal()
 
@@ -214,12 +215,10 @@ class Engine:
 
     def _budget_used(self, time: float) -> float:
         """Episodes of the last seven days over what the budget allows; those that were declared or a known outage apart."""
-        known = excluded_rows(self._config, self._reader, self.history)
-        column = {entity: i for i, entity in enumerate(self.history.entities)}
         count = 0
         for begun, entity in self.tracker.episodes_since(time - WEEK):
-            rows = (self.history.times >= begun) & (self.history.times <= begun + _RECOGNISED)
-            count += entity not in column or not known[rows, column[entity]].any()
+            known = self._known_bad.between(begun, begun + _RECOGNISED).of([entity])
+            count += not (known.values > 0).any()
         allowed = self._config.env.budget * len(self.history.entities)
         return count / allowed if allowed else 0.0
 
@@ -302,6 +301,13 @@ class Engine:
 def _state_time(now: float) -> float:
     """Last grid time strictly before an instant: what the state may know when it judges that instant."""
     return math.ceil(now / GRID) * GRID - GRID
+
+
+def _as_window(rows: Window, excluded: Mask) -> Window:
+    """A mask (T, A) as a feature of its own: 1 where the row was known to be bad, else 0."""
+    return Window(
+        rows.start, rows.step, rows.entities, ("excluded",), excluded[:, :, None].astype(np.float64)
+    )
 
 
 def _append(history: Window, rows: Window, keep: float) -> Window:
