@@ -8,6 +8,7 @@ import yaml
 
 from alert_rules.generate import rule_files
 from alert_rules.servers import alertmanager_config, prometheus_config
+from collector.contract import API_LABELS, JOB
 from demo.law import TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -18,24 +19,30 @@ if TYPE_CHECKING:
     from demo.ports import Ports
 
 
-def collector_text(apis: Sequence[Api], simulator_url: str, left_out: Collection[str] = ()) -> str:
-    """Return the collector's `apis.yml`, without the APIs whose names are in `left_out`."""
+def collector_text(apis: Sequence[Api], simulator_url: str) -> str:
+    """Return the collector's `apis.yml`."""
     entries = [
-        {"name": api.name, "url": f"{simulator_url}/api/{api.name}", "interval": api.interval}
-        for api in apis
-        if api.name not in left_out
+        {"name": api.name, "url": f"{simulator_url}/api/{api.name}", "interval": api.interval} for api in apis
     ]
     return yaml.safe_dump({"defaults": {"timeout": TIMEOUT_SECONDS}, "apis": entries}, sort_keys=False)
 
 
-def prometheus_text(ports: Ports) -> str:
-    """Return `prometheus.yml` for the servers at these ports."""
-    return prometheus_config(
+def prometheus_text(ports: Ports, silent: Collection[str] = ()) -> str:
+    """Return `prometheus.yml` for the servers at these ports; what the collector says of `silent` APIs is dropped."""
+    text = prometheus_config(
         collectors=[ports.address("collector")],
         sidecars=[ports.address("sidecar")],
         prometheus=ports.address("prometheus"),
         alertmanagers=[ports.address("alertmanager")],
     )
+    if not silent:
+        return text
+    content = yaml.safe_load(text)
+    drop = {"source_labels": [API_LABELS[0]], "regex": "|".join(sorted(silent)), "action": "drop"}
+    for scrape in content["scrape_configs"]:
+        if scrape["job_name"] == JOB:
+            scrape["metric_relabel_configs"] = [drop]
+    return yaml.safe_dump(content, sort_keys=False)
 
 
 def alertmanager_text(ports: Ports) -> str:

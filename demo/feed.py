@@ -75,7 +75,7 @@ class Feed:
             self.tell("ready", None, "the models are in service; every API is scored every 15 s")
 
     def silent_apis(self) -> set[str]:
-        """Names of the APIs that the collector is to forget for now."""
+        """Names of the APIs of which nothing is to reach Prometheus for now."""
         incidents = _get(self._incidents_url)
         if incidents is not None:
             self._silent = {i["api_name"] for i in incidents if i["kind"] == Kind.SILENCE}

@@ -34,10 +34,10 @@ class Kind(StrEnum):
 MEANINGS: Final = {
     Kind.OUTAGE: "every request is answered at once with 503",
     Kind.LATENCY: f"answers take {LATENCY_FACTOR:g} times as long",
-    Kind.ERRORS: f"{ERROR_SHARE:.0%} of the requests are answered with 500",
-    Kind.QUOTA: "the quota is spent: every request is answered with 429",
-    Kind.DRIFT: f"answers become slower bit by bit, {DRIFT_END_FACTOR:g} times as slow at the end",
-    Kind.SILENCE: "the API is dropped from the collector's configuration, so that its series end",
+    Kind.ERRORS: f"{100 * ERROR_SHARE:g} % of the requests are answered with 500",
+    Kind.QUOTA: "every request is answered with 429, no requests are left",
+    Kind.DRIFT: f"answers become slower bit by bit and take {DRIFT_END_FACTOR:g} times as long at the end",
+    Kind.SILENCE: "nothing of the API reaches Prometheus any more, so that its series end",
 }
 
 

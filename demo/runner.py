@@ -122,7 +122,8 @@ class Runner:
             self._revive(feed)
             feed.poll()
             self._obey_stops(feed)
-            self._obey_silence(feed)
+            if (silent := feed.silent_apis()) != self._servers.silent:
+                self._servers.silence(silent)
             time.sleep(_POLL_SECONDS)
 
     def _revive(self, feed: Feed) -> None:
@@ -146,17 +147,6 @@ class Runner:
                 feed.tell("server_started", None, f"{role.capitalize()} is started again")
             self._write_state()
         self._stopped = down
-
-    def _obey_silence(self, feed: Feed) -> None:
-        """Let the collector forget the silent APIs: it reads its configuration only when it starts."""
-        silent = feed.silent_apis()
-        if silent == self._servers.silent:
-            return
-        self._servers.silent = silent
-        if "collector" not in self._stopped:
-            self._group.stop("collector")
-            self._group.start("collector")
-            self._write_state()
 
     def _write_state(self) -> None:
         write_state(self._directory, self._ports, self._group.pids)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+
+import requests
 
 from demo.configs import alertmanager_text, collector_text, prometheus_text, write_rules
 from demo.fleet import FLEET
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from demo.ports import Ports
 
 ENVIRONMENT: Final = "demo"
+_RELOAD_SECONDS: Final = 5.0
 HEALTH_PATHS: Final = {
     "simulator": "/_demo/health",
     "collector": "/health",
@@ -33,7 +37,7 @@ class Servers:
         directory: The demo's folder.
 
     Attributes:
-        silent: APIs that the collector does not know when it is started next.
+        silent: APIs of which Prometheus takes nothing from the collector.
     """
 
     def __init__(self, ports: Ports, directory: Path) -> None:
@@ -51,7 +55,8 @@ class Servers:
             case "prometheus":
                 folder = self._directory / role
                 write_rules(folder / "rules")
-                return prometheus_process(folder, prometheus_text(self._ports), self._ports.prometheus)
+                text = prometheus_text(self._ports, self.silent)
+                return prometheus_process(folder, text, self._ports.prometheus)
             case "alertmanager":
                 text = alertmanager_text(self._ports)
                 return alertmanager_process(self._directory / role, text, self._ports.alertmanager)
@@ -62,10 +67,22 @@ class Servers:
         """Where the server of that role answers 200 as soon as it serves."""
         return self._ports.url(role) + HEALTH_PATHS[role]
 
+    def silence(self, apis: set[str]) -> None:
+        """Let Prometheus drop these APIs, and no others, from what the collector says.
+
+        Where it does not answer, nothing has changed: ask again. The other APIs do not notice, which they would if
+        the collector were started anew.
+        """
+        text = prometheus_text(self._ports, apis)
+        (self._directory / "prometheus" / "prometheus.yml").write_text(text, encoding="utf-8")
+        with suppress(requests.RequestException):
+            url = f"{self._ports.url('prometheus')}/-/reload"
+            requests.post(url, timeout=_RELOAD_SECONDS).raise_for_status()
+            self.silent = apis
+
     def _collector(self) -> Process:
         apis = self._directory / "apis.yml"
-        text = collector_text(FLEET, self._ports.url("simulator"), left_out=self.silent)
-        apis.write_text(text, encoding="utf-8")
+        apis.write_text(collector_text(FLEET, self._ports.url("simulator")), encoding="utf-8")
         return self._python("collector", "collector", "run", "--config", str(apis))
 
     def _python(self, role: str, *module: str) -> Process:

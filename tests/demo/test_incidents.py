@@ -136,5 +136,5 @@ def test_a_drift_rises_from_nothing_to_three_times_the_usual() -> None:
 
 
 def test_silence_leaves_the_api_itself_well() -> None:
-    """A silent API still answers whoever asks; it is the collector that no longer does."""
+    """A silent API still answers whoever asks; it is only not heard of."""
     assert distort(GOOD, incident(Kind.SILENCE), 50.0, 0.0) == GOOD
