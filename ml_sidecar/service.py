@@ -211,7 +211,7 @@ class Sidecar:
                 "models": model_cards(self.engine.service),
                 "last_cycle": self._last_cycle,
                 "last_training": self._trainer.last,
-                "apis": api_rows(self.engine),
+                "apis": api_rows(self.engine, fresh=ready),
                 "events": self.events.as_list(),
                 "errors": list(self._errors),
             }

@@ -32,13 +32,18 @@ def model_cards(service: InService | None) -> dict[str, Any]:
     return {name: {**asdict(card), "version": service.version} for name, card in service.cards.items()}
 
 
-def api_rows(engine: Engine) -> list[dict[str, Any]]:
-    """One row per API known: state (normal, anomalous, learning, absent), score and reason."""
+def api_rows(engine: Engine, *, fresh: bool) -> list[dict[str, Any]]:
+    """One row per API known: state (normal, anomalous, learning, absent), score and reason.
+
+    Args:
+        engine: what has scored.
+        fresh: whether its last look is recent; if not, every API is absent, for nobody knows how it is now.
+    """
     look = engine.last
     if look is None:
         return []
     rows = []
-    present = {entity: i for i, entity in enumerate(look.entities)}
+    present = {entity: i for i, entity in enumerate(look.entities)} if fresh else {}
     patterns = engine.pattern_names()
     for entity in sorted({*engine.history.entities, *look.entities}):
         column = present.get(entity)
@@ -48,7 +53,7 @@ def api_rows(engine: Engine) -> list[dict[str, Any]]:
             "environment": entity.environment,
             "state": "absent",
             "score": None,
-            "reason": "reports nothing at present",
+            "reason": "reports nothing at present" if fresh else "not scored at present",
             "pattern": patterns.get(entity),
         }
         if column is not None and not math.isnan(score):
@@ -56,7 +61,9 @@ def api_rows(engine: Engine) -> list[dict[str, Any]]:
             known = bool(np.isfinite(look.scores.expected[0, column]).any())
             row["state"] = "anomalous" if anomalous else "normal" if known else "learning"
             row["score"] = round(score, 4)
-            row["reason"] = engine.reason(look.scores, entity) if anomalous or score > _NOTABLE else "as usual"
+            row["reason"] = (
+                engine.reason(look.scores, entity) if anomalous or score > _NOTABLE else "as usual"
+            )
             if not known:
                 row["reason"] = "nothing known yet to compare it with"
         rows.append(row)

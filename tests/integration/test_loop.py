@@ -74,7 +74,8 @@ def test_status_shows_settings_without_secrets(stack: Stack) -> None:
     assert set(status["models"]) == set(contract.MODEL_NAMES)
     assert {row["api_name"]: row["state"] for row in status["apis"]} == dict.fromkeys(NAMES, "normal")
     assert status["ready"] is True
-    assert status["last_training"]["outcome"] == "promoted"
+    told = wait_for("the training's outcome", lambda: stack.status()["last_training"].get("outcome"))
+    assert told == "promoted"
 
 
 def test_an_outage_goes_from_the_answer_to_the_alert_and_survives_a_crash(stack: Stack) -> None:
@@ -162,6 +163,9 @@ def test_prometheus_gone_is_said_and_nothing_stale_is_served(stack: Stack) -> No
         next(line for line in text.splitlines() if line.startswith(contract.QUERY_FAILURES.name)).split()[-1]
     )
     assert failures > 0
+    assert {(row["state"], row["score"], row["reason"]) for row in stack.status()["apis"]} == {
+        ("absent", None, "not scored at present")
+    }
     time.sleep(3.0)  # several failing cycles: they must not add lines to the log
     assert len(stack.events("prometheus_unreachable")) == 1
     stack.start_prometheus()
