@@ -83,7 +83,7 @@ EXPECTED_AND_SEEN: Final = (
     '{{ $feature = . | first | label "feature" }}{{ end -}}\n'
     + _branches()
     + '{{- if $series }} Most of it is due to its {{ reReplaceAll "_" " " $feature }}: expected '
-    + f"{_expected(ml.EXPECTED)} (from {_expected(ml.EXPECTED_LOWER)} to {_expected(ml.EXPECTED_UPPER)}) {{{{ $unit }}}}"
+    + f"{_expected(ml.EXPECTED)} {{{{ $unit }}}} (from {_expected(ml.EXPECTED_LOWER)} to {_expected(ml.EXPECTED_UPPER)})"
     + f", seen {_SEEN}.\n"
     "{{- else if $feature }} Most of it is due to {{ $feature }}.\n"
     "{{- end }}"

@@ -59,9 +59,7 @@ class EventLog:
         self._delivered[identity] = state
         text = f"{name} ({labels.get('severity', 'no severity')})"
         if status == "firing":
-            text += ": " + " ".join(
-                filter(None, (annotations.get(key) for key in ("summary", "description")))
-            )
+            text += f": {annotations.get('description') or annotations.get('summary') or 'no description'}"
         self.add(f"alert_{status}", labels.get("api_name"), text)
 
     def since(self, event_id: int) -> list[Event]:

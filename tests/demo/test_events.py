@@ -35,9 +35,9 @@ def told(alerts: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def test_an_alert_is_told_with_what_was_expected_and_seen() -> None:
-    """The event has the alert's name, severity, summary and description, its end just the name."""
+    """The event has the alert's name, severity and description, its end just the name."""
     assert told([alert(), alert("resolved")]) == [
-        ("alert_firing", "RapidAPIDown (critical): An API is down. expected 99.8 %,\nsaw 0 %"),
+        ("alert_firing", "RapidAPIDown (critical): expected 99.8 %,\nsaw 0 %"),
         ("alert_resolved", "RapidAPIDown (critical)"),
     ]
 
