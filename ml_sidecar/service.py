@@ -190,7 +190,8 @@ class Sidecar:
         if self._unreachable is not None:
             return False, self._unreachable
         if self.engine.service is None:
-            return False, f"no model yet: {self._trainer.waiting or 'it is being loaded'}"
+            stored = self._store.current() not in {None, self._unusable}
+            return False, f"no model yet: {'it is being loaded' if stored else self._trainer.waiting}"
         if self._last_success is None:
             return False, "models are loaded, the first scoring has not ended yet"
         age = self._now() - self._last_success
