@@ -129,19 +129,21 @@ class EpisodeTracker:
         column = self._columns(scores.entities)
         self._features = scores.features
         expected = np.where(np.isfinite(scores.expected_per_week), scores.expected_per_week, np.inf)
-        warm: Mask = expected <= HYSTERESIS * self.budget
-        busy = np.atleast_1d(warm.any(axis=1))
+        # While all is idle, only what may open an episode stirs.
+        warm = np.asarray((expected <= HYSTERESIS * self.budget).any(axis=1))
+        high = np.asarray((expected <= self.budget).any(axis=1))
+        tops = np.argmax(np.where(np.isnan(scores.contributions), 0.0, scores.contributions), axis=2)
         flags = np.zeros(expected.shape, dtype=bool)
         events: list[EpisodeEvent] = []
-        for i, (time, stirs) in enumerate(zip(scores.times.tolist(), busy.tolist(), strict=True)):
+        for i, time in enumerate(scores.times.tolist()):
             if time <= self._looked:
                 continue
-            if stirs or self._astir:
+            if high[i] or self._astir:
                 full = np.full(len(self._entities), np.nan)
                 full[column] = expected[i]
                 top = np.zeros(len(self._entities), dtype=np.intp)
-                if stirs:
-                    top[column] = np.argmax(np.nan_to_num(scores.contributions[i]), axis=1)
+                if warm[i]:
+                    top[column] = tops[i]
                 events += self._look(time, full, top)
                 flags[i] = self._state["phase"][column] == _OPEN
             self._looked = time

@@ -88,7 +88,14 @@ class Models(NamedTuple):
 def new_models(config: Config) -> Models:
     """Untrained models."""
     local = LocalTime(config.file.time_zone, config.file.time_zones)
-    detector = AnomalyDetector(config.features, GRID, local_time=local, budget=config.env.budget, seed=SEED)
+    detector = AnomalyDetector(
+        config.features,
+        GRID,
+        local_time=local,
+        look_interval=config.env.prometheus_export_interval,
+        budget=config.env.budget,
+        seed=SEED,
+    )
     predictor = PerformancePredictor(
         config.forecast_features, config.file.horizons, GRID, local_time=local, seed=SEED
     )

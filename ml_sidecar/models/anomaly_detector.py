@@ -19,8 +19,10 @@ from ml_sidecar.models.anomaly.memory import WARM_ROWS
 from ml_sidecar.models.anomaly.walker import Walker
 from ml_sidecar.results import ModelCard, Scores
 
-LOOKS = 5.0
-"""Looking every 15 s finds so many times as many peaks as looking every 5 min: windows of 5 min overlap."""
+LOOKS = 2.0
+"""E of a look between grid rows is this many times that of a row for each look in a grid step: 40 times at 15 s in 5 min.
+
+Measured, so that looking every 15 s opens as many episodes as the grid does."""
 
 
 class AnomalyDetector:
@@ -54,7 +56,7 @@ class AnomalyDetector:
         self.features = tuple(features)
         self.local_time = local_time or LocalTime()
         self.step = step
-        self.looks = max(1.0, min(LOOKS, step / look_interval))
+        self.looks = LOOKS * step / look_interval if look_interval < step else 1.0
         self.budget = budget
         self.seed = seed
         self._card: ModelCard | None = None

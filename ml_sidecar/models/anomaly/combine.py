@@ -50,6 +50,11 @@ def law(mean: Array, most: Array) -> Array:
     return np.asarray(np.maximum(together, 10.0**-most))
 
 
+def unlawful(expected: Array) -> Array:
+    """The surprise at which the law would have given this E: for what one view alone has decided."""
+    return np.asarray(MAP_LEVEL - np.log(expected / 0.25) / MAP_SLOPE)
+
+
 def joined(single: Array, joint: Array, there: Mask) -> Array:
     """E of the API: the rarest answer, times the number of questions asked.
 

@@ -15,6 +15,8 @@ from ml_sidecar.models.anomaly.grid import DAY, HOUR, Grid
 
 PROFILES = 4
 """No profile, every day, days of the same class (working day or weekend), the same weekday."""
+SAME_CLASS = 2
+"""Place of the profile of days of the same class."""
 PROFILE_DAYS = 35
 """Days a profile may look back: five of the same weekday."""
 SPREAD_DAYS = 14

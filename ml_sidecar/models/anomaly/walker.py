@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml_sidecar.features import Array, Entity, Feature, Mask
 from ml_sidecar.localtime import LocalTime
 from ml_sidecar.models.anomaly import combine
 from ml_sidecar.models.anomaly.calibration import QUIET, calibrate
+from ml_sidecar.models.anomaly.drift import Drift
 from ml_sidecar.models.anomaly.grid import Grid
 from ml_sidecar.models.anomaly.joint import JointView
 from ml_sidecar.models.anomaly.memory import WARM_ROWS, Block, Memory
-from ml_sidecar.models.anomaly.season import Zones
+from ml_sidecar.models.anomaly.season import SAME_CLASS, Zones
 from ml_sidecar.models.anomaly.views import Lengths, Look, Recent, gate, gross, look, worths
 from ml_sidecar.results import Scores
 
@@ -33,6 +35,7 @@ class Judged:
     heights: Array
     joint_heights: Array
     columns: Array
+    drift: tuple[Array, Array]
     scores: Scores
 
 
@@ -65,6 +68,7 @@ class Walker:
         self._zones = Zones.of(local_time, (), len(self.features))
         self._memory = Memory(grid, self.features)
         self._joint = JointView(grid, len(self.features), seed)
+        self._drift = Drift(grid, self.features)
         self._recent = Recent.empty(self._lengths, 0)
         self._context = self._memory.context(start, self._zones)
         self._block = Block.empty(self.grid, len(self.entities) * len(self.features))
@@ -87,6 +91,7 @@ class Walker:
         self._zones = Zones.of(self.local_time, self.entities, len(self.features))
         self._memory.widen(len(new))
         self._joint.widen(len(new))
+        self._drift.widen(k)
         more = Recent.empty(self._lengths, k)
         old = self._recent
         self._recent = Recent(
@@ -132,7 +137,7 @@ class Walker:
         if far > now:
             self._walk_empty(self.grid.block - now % self.grid.block)
             self.next = max(self.next, far // self.grid.block * self.grid.block)
-            self._freeze()
+            self._begin_block()
         self._walk_empty(until - self.next)
 
     def _walk_empty(self, rows: int) -> None:
@@ -171,11 +176,13 @@ class Walker:
             there = seen.there.reshape(shape)
             usual = combine.joined(single, joint, there)
             habit = self._calibration.beyond_habit(seen.heights[0] * gross(multiples), 0)
-            alone = np.where(self._ready & seen.there, habit, QUIET).reshape(shape)
+            drift, told, seen = self._judge_drift(seen, slot)
+            alone = np.where(self._ready & seen.there, np.minimum(habit, told), QUIET).reshape(shape)
             beyond = np.minimum(combine.asked(there) * alone.min(axis=2), QUIET)
             total = np.minimum(_of_looks(usual, self.last, looks), beyond)
             single = np.minimum(single, alone)
             deviation = np.where(self._ready, seen.rows[1], 0.0).reshape(shape)
+            mean = np.maximum(mean, combine.unlawful(alone.reshape(mean.shape)))
             shares = combine.contributions(mean.reshape(shape), single, joint, deviation, there)
             bounds = [np.where(self._ready, x, np.nan) for x in self._band(seen)]
         scores = Scores(
@@ -189,7 +196,17 @@ class Walker:
             lower=bounds[1].reshape(shape),
             upper=bounds[2].reshape(shape),
         )
-        return Judged(seen, heights, joint_heights, columns, scores)
+        return Judged(seen, heights, joint_heights, columns, drift, scores)
+
+    def _judge_drift(self, seen: Look, slot: NDArray[np.intp]) -> tuple[tuple[Array, Array], Array, Look]:
+        """What `Drift.note` will want, E (T, N), and the look as it is to be explained: against the level before the drift."""
+        if not self._drift.enabled:
+            return (np.empty(0), np.empty(0)), np.full(seen.there.shape, QUIET), seen
+        memory = self._memory
+        drift = self._drift.look(np.where(seen.there, seen.rows[0], np.nan), slot, memory.sign)
+        told = self._drift.expected_per_week(drift[1], slot, memory.least, memory.ratio)
+        before = np.where(told < 1.0, self._drift.expected[slot], seen.expected)
+        return drift, told, replace(seen, expected=before)
 
     def _judge_jointly(self, columns: Array, z: Array, shut: Array) -> tuple[Array, Array, Array]:
         """Heights, columns and E (T, A) of the joint views; silent for a single feature: it has nothing to join."""
@@ -237,6 +254,8 @@ class Walker:
             joint_known = seasoned.reshape(shape).any(axis=2) & ~hidden
             z = seen.rows[1].reshape(shape)
             self._joint.note(place, judged.joint_heights, judged.columns, z, joint_known)
+        if self._drift.enabled:
+            self._drift.note(place, *judged.drift, known)
         self.next = start + rows
         self.last = judged.scores.expected_per_week[-1]
         if self.next % self.grid.block == 0:
@@ -249,7 +268,14 @@ class Walker:
             self._joint.absorb(start)
             self._joint.renew(float(self.grid.times(np.array(self.next))))
         self._block = Block.empty(self.grid, len(self.entities) * len(self.features))
+        if self._drift.enabled:
+            self._drift.absorb(self._memory.sign, self._memory.least, self._memory.ratio)
+        self._begin_block()
+
+    def _begin_block(self) -> None:
         self._freeze()
+        if self._drift.enabled:
+            self._drift.renew(self._block_start, self._memory.guesses[SAME_CLASS], self._zones)
 
 
 def _of_looks(expected: Array, last: Array, looks: float) -> Array:
