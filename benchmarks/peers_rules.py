@@ -62,7 +62,7 @@ def _answer(
     """Outside the widest of the bands, for five minutes; scored by the distance from its middle in half bands."""
     lower = np.fmax(np.fmin.reduce([(m - h).to_numpy() for m, h in bands]), 0.0)
     upper = np.fmax.reduce([(m + h).to_numpy() for m, h in bands])
-    seen: Array = level.to_numpy(np.float64)
+    seen: Array = np.asarray(level, dtype=np.float64)
     outside = (seen < lower) | (seen > upper)
     need = 1 + (int(np.ceil(FOR / series.step)) if series.step < FOR else 0)
     held = pd.Series(outside).rolling(need, min_periods=need).sum().to_numpy() >= need
