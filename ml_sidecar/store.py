@@ -57,7 +57,15 @@ def running_versions() -> dict[str, str]:
     """Versions of all that a pickled model depends on."""
     libraries = {name: installed(name) for name in ("numpy", "scikit-learn", "joblib")}
     python = ".".join(platform.python_version_tuple()[:2])
-    return {"python": python, "sidecar": __version__, **libraries}
+    return {"python": python, "sidecar": __version__, "code": _code_digest(), **libraries}
+
+
+def _code_digest() -> str:
+    """Digest of the code whose objects are pickled: a version number alone does not tell two checkouts apart."""
+    package = Path(__file__).parent
+    pickled = (*sorted((package / "models").rglob("*.py")), package / "features.py", package / "results.py")
+    content = b"".join(path.read_bytes() for path in pickled)
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 class ModelStore:

@@ -218,7 +218,7 @@ def test_a_damaged_model_is_said_and_replaced(stack: Stack) -> None:
     path = stack.damage_model()
     stack.start_sidecar()
     wait_for("the sidecar to be ready again", stack.is_ready, 120.0)
-    [said] = stack.events("model_load_failed")
+    [said] = wait_for("what is wrong with the model", lambda: stack.events("model_load_failed"))
+    [trained] = wait_for("the training to be told", lambda: stack.events("trained"))
     assert said["text"].startswith(f"{path} does not have the digest that its metadata states")
-    [trained] = stack.events("trained")
     assert trained["id"] > said["id"]
