@@ -123,6 +123,22 @@ class Range:
                 else:
                     yield from self._strike(copy.deepcopy(detector), kind, start, size, within)
 
+    def returns(self, times: int, silent: float = HOUR) -> tuple[int, int]:
+        """Let every API fall silent for a while, several times.
+
+        Returns:
+            The number of silences, and the number of episodes that opened during or within an hour after one.
+        """
+        detector, opened = self.detector(), 0
+        for k in range(times):
+            start = self.begin + HOUR + k * _STAGGER
+            faults = [Fault(api.name, Kind.SILENCE, start, silent) for api in self.fleet.apis]
+            tracker = EpisodeTracker(self.threshold)
+            self._walk_to(detector, start)
+            for scores in look(copy.deepcopy(detector), self.fleet, start, start + silent + HOUR, faults):
+                opened += sum(event.kind == "opened" and event.counts for event in tracker.update(scores))
+        return times * len(self.fleet.apis), opened
+
     def _walk_to(self, detector: AnomalyDetector, time: float) -> None:
         detector.walk(self.fleet.grid(detector.clock + GRID_SECONDS, _row_before(time)))
 

@@ -23,7 +23,7 @@ from demo.fleet import FLEET
 from demo.history import SCRAPE_SECONDS
 from demo.incidents import Kind
 from demo.law import DAY, WEEK
-from demo.simulate import LAG_SECONDS
+from demo.simulate import LAG_SECONDS, freshness
 from ml_sidecar.contract import RESPONSE_TIME
 from ml_sidecar.episodes import EpisodeTracker
 
@@ -75,7 +75,7 @@ Each fault strikes each API {{times}} times, at different times of day and week,
 - Until then {{probes}} probes have been seen. An API of which one request in 500 fails has two failures in a window about three times a week, three failures once in 18 weeks; so three are needed for {PROMISED} a week. By then three have failed with a probability of {{likely}}.
 - `stock-fundamentals` is probed every two minutes and recorded over an hour: in {LIMIT:.0f} s at most one probe in thirty has changed.
 - `sms-gateway` fails in bursts fourteen times a day, up to half its requests, as it always has: an outage is news only when it exceeds these.
-- Silence is no anomaly: an API that is no longer probed loses its features, and with them its score, {{silent:.0f}} s after its last probe (two probe intervals and 30 s).
+- Silence is no anomaly: an API that is no longer probed loses its features, and with them its score, {{silent:.0f}} s after its last probe (two probe intervals and 30 s). When it returns, its first windows hold few probes, one failure of five is 20 %: {{returns}} of {{silences}} returns from an hour of silence opened an episode.
 """  # noqa: RUF001 - times signs and dashes of prose
 
 
@@ -187,12 +187,14 @@ def page(years: int, times: int) -> str:
     """Measure, and say it."""
     quiets = []
     outcomes: list[Outcome] = []
+    silences = returns = 0
     for year in range(years):
         ranged = Range(year)
         quiets.append(quiet(ranged))
         if year == 0:
             peaks = usual_peaks(ranged)
         outcomes += ranged.trials(SIZES, times)
+        silences, returns = (a + b for a, b in zip((silences, returns), ranged.returns(times), strict=True))
     shown = int((LIMIT - LAG_SECONDS) // SCRAPE_SECONDS)
     likely = ", ".join(
         f"{binom.sf(_TELLING_FAILURES - 1, shown, size):.0%} at {size:.0%} errors"
@@ -213,7 +215,9 @@ def page(years: int, times: int) -> str:
         five=1 + 4 * shown / 20,
         probes=shown,
         likely=likely,
-        silent=60,
+        silent=freshness(SCRAPE_SECONDS),
+        silences=silences,
+        returns=returns,
     )
 
 
