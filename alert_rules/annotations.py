@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from collector import contract as raw
 from ml_sidecar import contract as ml
 
 if TYPE_CHECKING:
@@ -53,6 +54,14 @@ def value_of(selector: str, unit: str, otherwise: str = "unknown") -> str:
         f'{{{{ with printf "max({quoted})" $api | query }}}}{{{{ . | first | value | printf "%.4g" }}}}'
         f" {unit}{{{{ else }}}}{otherwise}{{{{ end }}}}"
     )
+
+
+FAILURES: Final = (
+    '{{- with printf "topk(1, sum by (reason) (increase('
+    + raw.ERRORS.name
+    + '{%s}[5m])) > 0)" $api | query }} Most failures: {{ . | first | label "reason" }}.{{ end }}'
+)
+"""One sentence about the commonest reason of failures; needs `SELECT_API` before it. A hook may not say reasons."""
 
 
 def _branches() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from alert_rules.annotations import API, SELECT_API, alert_annotations, value_of
+from alert_rules.annotations import API, FAILURES, SELECT_API, alert_annotations, value_of
 from alert_rules.expressions import BY_API, ON_API, sidecar_is_fresh, threshold
 from alert_rules.features import fresh
 from alert_rules.model import AlertingRule, Group
@@ -19,7 +19,7 @@ _SUCCESS_RATE: Final = ml.RECORDED[ml.SUCCESS_RATE]
 
 
 def down(settings: Settings) -> AlertingRule:
-    """Return the alert for an API that answers nothing; its spans are left out of training."""
+    """Return the alert for an API whose requests fail; its spans are left out of training."""
     name = "RapidAPIDown"
     description = (
         f"{SELECT_API}{API} is down: expected a success rate of "
@@ -28,7 +28,8 @@ def down(settings: Settings) -> AlertingRule:
             "%",
             f"more than {settings.down_success_rate:g} %",
         )
-        + ', seen {{ $value | printf "%.4g" }} % of requests answered.'
+        + ', seen {{ $value | printf "%.4g" }} %.'
+        + f"\n{FAILURES}"
     )
     return AlertingRule(
         alert=name,
@@ -36,12 +37,12 @@ def down(settings: Settings) -> AlertingRule:
         for_=settings.down_for,
         severity="critical",
         labels={"component": "api", "training_exclude": "true"},
-        annotations=alert_annotations(name, "An API answers almost no request.", description, settings),
+        annotations=alert_annotations(name, "Almost every request to an API fails.", description, settings),
     )
 
 
 def _down(settings: Settings) -> str:
-    """Return percent of requests answered, over a short window where it holds enough of them, else as recorded."""
+    """Return percent of requests that succeed, over a short window where it holds enough of them, else as recorded."""
     limit = f"{settings.down_success_rate:g}"
     total = f"sum {BY_API} (increase({raw.REQUESTS.name}[{duration(settings.down_window)}]))"
     success = total.replace(raw.REQUESTS.name, f'{raw.REQUESTS.name}{{status="success"}}')
@@ -55,7 +56,7 @@ def success_rate_low(settings: Settings) -> AlertingRule:
     selector = f'{ml.THRESHOLD.name}{{%s,feature="{ml.SUCCESS_RATE}",severity="warning",bound="lower"}}'
     description = (
         f"{SELECT_API}{API}: expected a success rate of at least {value_of(selector, '%')} (learnt), "
-        'seen {{ $value | printf "%.4g" }} %.'
+        f'seen {{{{ $value | printf "%.4g" }}}} %.\n{FAILURES}'
     )
     return AlertingRule(
         alert=name,

@@ -45,7 +45,7 @@ class EventLog:
         """Append the beginning or the end of an incident."""
         minutes = (incident.end - incident.start) / 60
         told = f"{incident.kind} for {minutes:g} min: {MEANINGS[incident.kind]}"
-        over = f"{incident.kind} is over after {minutes:.1f} min"
+        over = f"{incident.kind}: over after {minutes:.1f} min"
         self.add(kind, incident.api_name, over if kind == "incident_ended" else told)
 
     def add_alert(self, alert: Mapping[str, Any]) -> None:

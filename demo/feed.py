@@ -93,7 +93,7 @@ class Feed:
         local = (time or datetime.now().astimezone()).astimezone()
         line = Text.assemble(
             (f"{local:%H:%M:%S}  ", "dim"),
-            (f"{kind.replace('_', ' '):17}", _STYLES.get(kind, "cyan")),
+            (f"{kind.replace('_', ' '):23}", _STYLES.get(kind, "cyan")),
             (f"{api_name or '':21}", "bold"),
             " ".join(text.split()).removeprefix(f"{api_name}: "),
         )

@@ -79,7 +79,9 @@ def test_each_event_is_one_line_whatever_it_contains(console: Console) -> None:
     )
     output = console.file.getvalue()  # type: ignore[attr-defined] # the console was given a StringIO
     assert output.count("\n") == 1
-    assert output[8:].startswith("  anomaly opened   web-search           response time [bold]1.2 s[/] xxx")
+    assert output[8:].startswith(
+        "  anomaly opened         web-search           response time [bold]1.2 s[/] xxx"
+    )
 
 
 def test_a_sidecar_that_is_not_there_yet_is_no_error(console: Console) -> None:
