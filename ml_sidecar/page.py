@@ -114,10 +114,11 @@ def _model_table(models: Mapping[str, Any]) -> str:
 def _event_table(events: Any) -> str:  # noqa: ANN401 - JSON
     rows = [
         f'<tr><td class="dim">{_text(str(event.get("time", ""))[:19].replace("T", " "))}</td>'
+        f"<td>{_text(str(event.get('kind', '')).replace('_', ' '))}</td>"
         f'<td class="wide">{_text(event.get("text"))}</td></tr>'
         for event in list(events)[: -_EVENTS_SHOWN - 1 : -1]
     ]
-    return _table(("Time (UTC)", "What happened"), rows, "Nothing yet.")
+    return _table(("Time (UTC)", "Event", "What happened"), rows, "Nothing yet.")
 
 
 def _table(heads: tuple[str, ...], rows: list[str], empty: str) -> str:
