@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := collector ml_sidecar dashboards alert_rules demo benchmarks examples tests
 QUALITY_DATA ?= ../shared/bench/dev
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 2 --dist loadgroup
 
 .PHONY: help
 help: ## Show this help
