@@ -67,5 +67,6 @@ class AlreadyRunningError(DemoError):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(
-            f"A demo is running in {directory} already: end it with Ctrl-C in its own shell first."
+            f"A demo is running in {directory} already: end it with Ctrl-C in its own shell first, or give this one "
+            "a folder of its own with DEMO_DIR=<folder>."
         )

@@ -162,7 +162,7 @@ class Runner:
         ):
             self._console.print(f"  {what:16}{url}", highlight=False)
         self._console.print(
-            "\nThe models are being trained; that takes less than a minute. Then, from a second shell:\n"
+            "\nThe models are being trained; that takes about a minute. Then, from a second shell:\n"
             f"  .venv/bin/python -m demo incident {FLEET[1].name} --kind outage --minutes 6\n"
             "Ctrl-C ends everything.\n",
             highlight=False,
