@@ -41,7 +41,7 @@ def _columns(series: Series) -> Array:
     hour = value.rolling(max(3, round(3600 / series.step)), min_periods=1)
     times = pd.to_datetime(pd.Series(series.time), unit="s")
     deviation = hour.std(ddof=0)
-    return np.column_stack([value, hour.mean(), deviation, times.dt.hour, times.dt.dayofweek]).astype(
+    return np.column_stack([value, hour.mean(), deviation, times.dt.hour, times.dt.day_of_week]).astype(
         np.float64
     )
 
