@@ -59,8 +59,8 @@ check-generated: .venv/.installed ## Fail if a generated file differs from what 
 	@$(BIN)/python -m dashboards --check
 
 .PHONY: quality
-quality: .venv/.installed ## Measure the detector on labelled series (QUALITY_DATA names their folder)
-	@$(BIN)/python -m benchmarks.quality --data $(QUALITY_DATA)
+quality: .venv/.installed ## Measure detector and forecasts on labelled series, write docs/quality.md (QUALITY_DATA names their folder)
+	@$(BIN)/python -m benchmarks.quality --data $(QUALITY_DATA) --forecasts --write docs/quality.md
 
 .PHONY: lock
 lock: ## Renew requirements.lock (needs uv)
