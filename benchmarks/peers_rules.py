@@ -1,7 +1,8 @@
 """The rules of github.com/grafana/promql-anomaly-detection, expressed in arrays; written from their description.
 
-Both keep their own constants. A rule's window of an hour or a day is that span of rows, one row at least; its offsets
-(167 h 30 min, 23 h 30 min) are rounded to rows. Zero and negative values are no samples to these rules ("> 0"). An alert
+Both keep their own constants. A rule's window is that span of rows; where rows are so far apart
+that the adaptive rules' hour would be fewer than twelve, it is twelve rows (an hour of one row equals its mean and could
+never be outside), and it lies around the same time of a day or a week ago, as their offsets have it. Zero and negative values are no samples to these rules ("> 0"). An alert
 must hold for 5 minutes, that is the next row where rows are closer.
 """
 
@@ -17,19 +18,22 @@ from benchmarks.score import Array, Flags, Series
 MULTIPLIER, MARGIN, VARIATION = 2.0, 0.5, 0.5
 """Deviations in half a band; least half band as a share of its middle; deviations count from this share of the mean."""
 HOUR, DAY = 3600.0, 86400.0
+LEAST = 12
 FOR = 300.0
 
 
 def adaptive(series: Series) -> tuple[Array, dict[float, Flags]]:
     """Mean of an hour, with the mean of a day of its larger deviations, and bands of a day and a week ago."""
     value, rows = _positive(series), _rows(series)
-    hour = value.rolling(rows(HOUR), min_periods=1)
+    width = max(LEAST, rows(HOUR))
+    hour = value.rolling(width, min_periods=1)
     middle, deviation = hour.mean(), hour.std(ddof=0)
     large = deviation.where(deviation > VARIATION * middle)
-    smooth = large.rolling(rows(26 * HOUR), min_periods=1).mean()
-    half = MULTIPLIER * smooth.where(smooth.notna(), MARGIN * middle / MULTIPLIER)
+    smooth = large.rolling(max(width, rows(26 * HOUR)), min_periods=1).mean()
+    half = MULTIPLIER * smooth
     ago = [
-        (middle.shift(rows(t)), MULTIPLIER * deviation.shift(rows(t))) for t in (167.5 * HOUR, 23.5 * HOUR)
+        (middle.shift(rows(t) - width // 2), MULTIPLIER * deviation.shift(rows(t) - width // 2))
+        for t in (7 * DAY, DAY)
     ]
     return _answer(series, value, [(middle, half), (middle, MARGIN * middle), *ago])
 

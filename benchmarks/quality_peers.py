@@ -1,7 +1,7 @@
 """Other detectors on the same series, scored by the same code: `python -m benchmarks.quality_peers --data DIR`.
 
 - `forest`: a plain Isolation Forest on value, rolling mean and deviation of an hour, hour, weekday; refitted daily on the
-  last four weeks; its threshold is what so many six-hour spans of those weeks exceed as the promise allows.
+  last four weeks; its threshold is what so many six-hour spans of those weeks exceed as the promise allows; on every third series.
 - `adaptive`, `robust`: the rules of github.com/grafana/promql-anomaly-detection in arrays, with their own constants.
 - `prophet`: the 80 % band of Prophet as github.com/AICoE/prometheus-anomaly-detector draws it, fitted on the last three
   days, here once a day instead of every two hours; on every eighth series, since it is slow. Only where the package
@@ -38,7 +38,7 @@ PEERS: dict[str, tuple[str, Callable[[Series], Answer]]] = {
     "robust": ("Grafana's robust rules, own bands", peers_rules.robust),
     "prophet": ("Prophet 80 % band", peers_prophet.band),
 }
-EVERY = {"prophet": 8}
+EVERY = {"forest": 3, "prophet": 8}
 BUDGETS = (0.25, 1.0)
 ABSENT = "not measured: the package prophet is not installed"
 INTRODUCTION = """# Peers

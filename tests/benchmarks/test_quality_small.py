@@ -52,11 +52,10 @@ def test_incidents_are_found_at_the_default_promise(measured: dict[str, Any]) ->
     assert found["nab"]["standard"] >= 85
 
 
-@pytest.mark.parametrize("budget", quality_run.BUDGETS)
-def test_false_episodes_stay_within_the_promise(measured: dict[str, Any], budget: float) -> None:
-    """No more than the Poisson bound of what was promised for these weeks."""
-    found = measured["at"][str(budget)]["nab"]["free"]["events"]
-    assert found["false"] <= poisson_interval(round(budget * found["weeks"]))[1]
+@pytest.mark.parametrize(("budget", "most"), [("0.25", 9), ("1.0", 18), ("4.0", 62)])
+def test_false_episodes_do_not_become_more(measured: dict[str, Any], budget: str, most: int) -> None:
+    """Measured 6, 8 and 46 where 4, 15 and 62 are promised (2026-11); a few more may be noise."""
+    assert measured["at"][budget]["nab"]["free"]["events"]["false"] <= most
 
 
 def test_short_public_series_score_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,3 +144,9 @@ def test_the_peers_document_names_what_was_not_measured(
     assert printed["prophet"] == quality_peers.ABSENT
     assert "Prophet 80 % band: not measured" in out.read_text()
     assert "Grafana's adaptive rules" in out.read_text()
+
+
+def test_the_interval_of_a_count_is_garwoods() -> None:
+    """Tables: 0 gives 0 to 3.69, 10 gives 4.80 to 18.39."""
+    assert poisson_interval(0) == pytest.approx((0.0, 3.689), abs=1e-3)
+    assert poisson_interval(10) == pytest.approx((4.795, 18.391), abs=1e-3)
