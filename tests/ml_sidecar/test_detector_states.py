@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml_sidecar.episodes import EpisodeTracker
-from ml_sidecar.features import Array, Entity, Feature, Window
+from ml_sidecar.features import Array, Direction, Entity, Feature, Window, clean
 from ml_sidecar.models.anomaly_detector import AnomalyDetector
 from tests.ml_sidecar.simulated import DAY, FEATURES, STEP, after, fleet, single, walked
 
@@ -200,3 +200,159 @@ def test_any_sampling_interval_works(step: float) -> None:
     detector = walked(past, X)
     assert detector.score(after(past, [[10.0]])).score[0, 0] < 0.5
     assert detector.score(after(past, [[1000.0]])).score[0, 0] > 0.7
+
+
+@given(
+    seed=st.integers(0, 100), days=st.sampled_from([0.5, 1.0, 2.0, 5.0, 10.0]), side=st.sampled_from([1, -1])
+)
+@settings(max_examples=8, deadline=None)
+def test_a_slow_drift_is_found_before_it_doubles_what_is_worth_an_alarm(
+    seed: int, days: float, side: int
+) -> None:
+    """Whatever its speed, found after it is worth an alarm or nearly so, and before it is twice that; told as such."""
+    rng = np.random.default_rng(seed)
+    feature = Feature(
+        "x", direction=Direction.ABOVE if side > 0 else Direction.BELOW, smallest_deviation=10.0
+    )
+    t, begins = np.arange(288 * 26) / 288, 13 + rng.random()
+    grown = np.clip((t - begins) / days, 0, 1.5) * 20
+    values = 100 + 15 * np.sin(2 * np.pi * t) + rng.normal(0, 3, len(t)) + side * grown
+    scores = AnomalyDetector((feature,)).walk(single(values, feature=feature))
+    told = [e for e in EpisodeTracker().update(scores) if e.kind == "opened" and e.counts]
+    row = next(
+        round((e.time - scores.times[0]) / STEP) for e in told if e.time > scores.times[0] + begins * DAY
+    )
+    assert 5 < grown[row] <= 20
+    within = (scores.value >= scores.lower)[row] & (scores.value <= scores.upper)[row]
+    assert not within.any()
+
+
+def test_a_drift_that_has_ended_is_adopted_and_forgotten() -> None:
+    """Two days after it ends at 1.7 times what is worth an alarm, the new level is what is expected, and silent."""
+    rng = np.random.default_rng(5)
+    feature = Feature("x", direction=Direction.ABOVE, smallest_deviation=10.0)
+    t = np.arange(288 * 24) / 288
+    values = 100 + rng.normal(0, 3, len(t)) + np.clip((t - 13.2) / 3, 0, 1) * 17
+    scores = AnomalyDetector((feature,)).walk(single(values, feature=feature))
+    late = t > 18.2
+    assert scores.score[late].max() < 0.7
+    assert np.abs(scores.expected[late, 0, 0] - 117).max() < 2
+
+
+@given(size=st.floats(3, 20), at=st.integers(0, 287))
+@settings(max_examples=3, deadline=None)
+def test_a_level_shift_is_adopted_though_its_own_alert_keeps_it_from_being_learnt(
+    size: float, at: int
+) -> None:
+    """What is excluded while the episode is open is learnt once it has closed: one alarm, adopted in 36 hours."""
+    rng = np.random.default_rng(3)
+    feature = Feature("x", direction=Direction.ABOVE, smallest_deviation=10.0)
+    values = rng.normal(100, 2, 288 * 11)
+    first = 288 * 8 + at
+    values[first:] += 10 * size
+    whole = single(values, feature=feature)
+    detector, tracker, told = AnomalyDetector((feature,)), EpisodeTracker(), []
+    detector.walk(whole.between(whole.start, whole.times[first - 12]))
+    for row in range(first - 11, first + 36 * 12, 12):
+        piece = whole.between(whole.times[row], whole.times[row + 11])
+        firing = np.full((len(piece.values), 1), tracker.is_open(whole.entities)[0])
+        scores = detector.walk(piece, firing)
+        told += [e for e in tracker.update(scores) if e.kind == "opened" and e.counts]
+    assert [e.time >= whole.times[first] for e in told] == [True]
+    assert abs(float(scores.expected[-1, 0, 0]) - 100 - 10 * size) < 3
+    assert float(scores.score[-1, 0]) < 0.3
+
+
+@given(share=st.floats(0.0, 0.2), hour=st.integers(0, 23))
+@settings(max_examples=6, deadline=None)
+def test_a_fall_to_nearly_nothing_is_noticed_at_any_hour(share: float, hour: int) -> None:
+    """Traffic that stops, or nearly so, at the first row."""
+    past = single(hourly(21)[: 24 * 20 + hour], HOUR_STEP)
+    expected = 100 + 30 * np.sin(2 * np.pi * hour / 24)
+    assert walked(past, X).score(after(past, [[share * expected]])).score[0, 0] > 0.7
+
+
+@given(size=st.floats(3, 1e6), row=st.integers(24 * 3, 24 * 20), hours=st.integers(1, 4))
+@settings(max_examples=10, deadline=None)
+def test_whatever_the_past_incident_bands_stay_and_the_next_one_is_noticed(
+    size: float, row: int, hours: int
+) -> None:
+    """One hour or four, three times or a million times too high, any time in three weeks, undeclared."""
+    clean = hourly(21)
+    spiked = clean.copy()
+    spiked[row : row + hours] *= size
+    one, other = walked(single(clean, HOUR_STEP), X), walked(single(spiked, HOUR_STEP), X)
+    seen = after(single(clean, HOUR_STEP), [[clean[0]]])
+    width = [float((s.upper - s.lower)[0, 0, 0]) for s in (one.score(seen), other.score(seen))]
+    assert width[1] < 1.5 * width[0]
+    assert other.score(after(single(clean, HOUR_STEP), [[4 * float(clean[24])]])).score[0, 0] > 0.7
+
+
+@given(hour=st.integers(0, 23), size=st.floats(20, 500))
+@settings(max_examples=5, deadline=None)
+def test_a_daily_job_is_known_after_a_week(hour: int, size: float) -> None:
+    """It may be news on its first days and never again."""
+    values = 100 + np.random.default_rng(hour).normal(0, 3, 288 * 16)
+    clock = np.arange(len(values)) % 288
+    values[(clock >= 12 * hour) & (clock < 12 * hour + 6)] += size
+    assert [day for day in opened(values) if day > 7] == []
+
+
+@given(length=st.integers(1, 60), hour=st.integers(0, 23))
+@settings(max_examples=6, deadline=None)
+def test_an_absence_of_any_length_is_no_anomaly(length: int, hour: int) -> None:
+    """Gone for an hour or for days, at any hour: no score while away, no alarm on return."""
+    values = hourly(26)
+    first = 24 * 20 + hour
+    values[first : first + length] = np.nan
+    scores = AnomalyDetector(X, HOUR_STEP).walk(single(values, HOUR_STEP))
+    assert np.isnan(scores.score[first : first + length]).all()
+    assert scores.score[first + length : first + length + 12].max() < 0.7
+
+
+@given(data=st.data())
+@settings(max_examples=6, deadline=None)
+def test_values_that_are_no_numbers_are_as_absent(data: st.DataObject) -> None:
+    """NaN and both infinities, anywhere in a file: the other rows are answered as if those were empty."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    kinds = data.draw(st.lists(st.sampled_from([np.nan, np.inf, -np.inf]), min_size=1, max_size=20))
+    values = hourly(8)
+    rows = rng.choice(len(values), len(kinds), replace=False)
+    empty, odd = values.copy(), values.copy()
+    empty[rows], odd[rows] = np.nan, kinds
+    cleaned, rejected = clean(odd[:, None], X)
+    assert rejected[0] == np.isinf(odd).sum()
+    one = AnomalyDetector(X, HOUR_STEP).walk(single(empty, HOUR_STEP))
+    other = AnomalyDetector(X, HOUR_STEP).walk(single(cleaned[:, 0], HOUR_STEP))
+    np.testing.assert_array_equal(one.expected_per_week, other.expected_per_week)
+
+
+def test_the_first_weekend_of_a_short_history_counts_a_quarter() -> None:
+    """Where no two days of the class were seen, the same deviation is four times less unusual."""
+    values = 100 + np.random.default_rng(8).normal(0, 3, 288 * 20)
+    past = single(values[: 288 * 5 + 100])  # Saturday morning
+    known = single(values[: 288 * 19 + 100])
+    first = walked(past, X).score(after(past, [[112.0]]))
+    third = walked(known, X).score(after(known, [[112.0]]))
+    assert first.expected_per_week[0, 0] > 2 * third.expected_per_week[0, 0]
+
+
+def test_looking_every_15_seconds_opens_no_more_than_the_grid() -> None:
+    """A quarter of a day of a healthy fleet, seen twenty times as often through overlapping five minutes."""
+    fine = fleet(6.5, apis=4, seed=4)
+    detector, often, rarely = (
+        walked(fine.between(fine.start, fine.start + 6 * DAY), look_interval=15.0),
+        [],
+        [],
+    )
+    live, grid = EpisodeTracker(0.127), EpisodeTracker(0.127)
+    for row in range(288 * 6 + 1, 288 * 6 + 72):
+        between = fine.values[row - 1] + np.linspace(0, 1, 21)[1:, None, None] * (
+            fine.values[row] - fine.values[row - 1]
+        )
+        begin = fine.times[row - 1]
+        scores = detector.score(Window(begin + 15, 15.0, fine.entities, fine.features, between))
+        often += [e for e in live.update(scores) if e.kind == "opened" and e.counts]
+        scores = detector.walk(fine.between(fine.times[row], fine.times[row]))
+        rarely += [e for e in grid.update(scores) if e.kind == "opened" and e.counts]
+    assert len(often) <= len(rarely) + 2

@@ -1,7 +1,7 @@
 """Slow drift and slow leak: the last hours against a level that hardly moves until the drift has been told.
 
 Whatever follows the data absorbs what is slow enough. So each class of day (working day, weekend) keeps a level for
-each block of the day that moves only a tenth of the way towards the present on each such day, and altogether once the
+each block of the day that moves only a twentieth of the way towards the present on each such day, and altogether once the
 drift is beyond what opens an episode: it has been told, and is adopted. Judged only where a smallest deviation worth an
 alarm is stated: without one there is no drift too small to matter.
 """
@@ -27,8 +27,8 @@ ADOPTED = 1.35
 """So large over a whole day, a drift has been told and becomes the new level; on the good side from 1 on."""
 HOURS = 4
 """So many last hours must each have gone the same way."""
-FOLLOWED = 0.1
-"""Share of the way that the level goes towards the present on each day of its class: two weeks' inertia."""
+FOLLOWED = 0.05
+"""Share of the way that the level goes towards the present on each day of its class: four weeks' inertia."""
 HABIT = 4.0
 """Deviations of the last hours up to so many spreads above their median are usual."""
 USUAL_DAYS, LEAST_DAYS = 28, 2
@@ -58,6 +58,8 @@ class Drift:
         self._peaks = np.full((USUAL_DAYS * self.blocks, 0), np.nan)
         self._usual = np.full(0, np.nan)
         self.expected = np.full((grid.block // grid.slot, 0), np.nan)
+        self._weekend = np.zeros(0)
+        self._block = 0
         self._open()
 
     def _open(self) -> None:
@@ -102,12 +104,15 @@ class Drift:
     def note(self, place: slice, off: Array, far: Array, known: Mask) -> None:
         """Rows of the present block, as `look` saw them; known (T, N) where they may be learnt."""
         self._recent = np.concatenate([self._recent, off])[len(off) :]
+        slot = np.arange(place.start, place.stop) // self.grid.slot
+        known = known & np.isfinite(self.expected[slot])
         self._off[place] = np.where(known, off, np.nan)
         self._far[place] = np.where(known, far, np.nan)
 
     def absorb(self, sign: Array, least: Array, ratio: Array) -> None:
         """Let the block enter, adopt what has been told, and begin another."""
-        push(self._middles, median(self._off)[None])
+        middle = median(self._off)
+        push(self._middles, middle[None])
         push(self._peaks, np.fmax.reduce(self._far, axis=0)[None])
         enough = self._middles if self.blocks < 3 else self._middles[-self.blocks :]
         day = median(enough, least=-(-self.blocks // 2))
@@ -115,6 +120,7 @@ class Drift:
         good = np.where(sign == 0, False, day * sign < 0)
         moved = np.where(np.abs(day) >= np.where(good, 1.0, ADOPTED) * bar, day, 0.0)
         self._levels = self._levels + moved
+        self._levels[self._place()] += FOLLOWED * zeroed(np.clip(middle - moved, -bar, bar))
         self._recent = self._recent - moved
         self._middles = self._middles - moved
         self._open()
@@ -122,24 +128,27 @@ class Drift:
     def renew(self, start: int, profile: Array, zones: Zones) -> None:
         """Begin the block at grid row `start`, with the profile (S, N) of days of its class."""
         middle = median(profile)
-        weekend, offset = self._calendar(start, zones)
-        place = start // self.grid.block % self.blocks
+        self._weekend, offset = self._calendar(start, zones)
+        self._block = start // self.grid.block % self.blocks
         self._levels[:, :, self._offset != offset] = np.nan
         self._offset = offset
-        column = np.arange(len(offset))
-        level = self._levels[weekend, place, column]
-        level = np.where(np.isfinite(level), level + FOLLOWED * zeroed(middle - level), middle)
-        self._levels[weekend, place, column] = level
+        level = self._levels[self._place()]
+        level = np.where(np.isfinite(level), level, middle)
+        self._levels[self._place()] = level
         self.expected = profile - middle + level
         usual = median(self._peaks, least=LEAST_DAYS * self.blocks)
         self._usual = usual + HABIT * 1.4826 * median(np.abs(self._peaks - usual))
 
-    def _calendar(self, start: int, zones: Zones) -> tuple[NDArray[np.intp], Array]:
+    def _place(self) -> tuple[NDArray[np.intp], int, NDArray[np.intp]]:
+        """Where the levels of the present block are."""
+        return zeroed(self._weekend).astype(np.intp), self._block, np.arange(len(self._weekend))
+
+    def _calendar(self, start: int, zones: Zones) -> tuple[Array, Array]:
         """Class of the block's day (1: weekend) and UTC offset of each series."""
         time = self.grid.times(np.array([start + self.grid.block // 2]))
-        weekend, offset = np.zeros(len(self._offset), dtype=np.intp), np.zeros(len(self._offset))
+        weekend, offset = np.zeros(len(self._offset)), np.zeros(len(self._offset))
         for entity, mine in zones.members.items():
             clock = float(zones.clock(entity, time)[0])
-            weekend[mine] = int((clock // DAY + 3) % 7 >= 5)
+            weekend[mine] = (clock // DAY + 3) % 7 >= 5
             offset[mine] = clock - time[0]
         return weekend, offset

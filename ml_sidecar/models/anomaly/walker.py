@@ -23,6 +23,8 @@ from ml_sidecar.results import Scores
 
 BAND_PER_WEEK = 2.0
 """Values at the edge of the band are exceeded by so many peaks a week, as far as time of day alone tells."""
+FIRST_OF_ITS_KIND = 4.0
+"""E of what is seen on the first two days of a class (working day, weekend) is so many times as much."""
 _SILENCE_DAYS = 40.0
 """A longer gap is remembered as one of so many days."""
 
@@ -115,6 +117,9 @@ class Walker:
             if len(self.features) > 1:
                 self._joint_calibration = self._joint.renew_scales()
         self._grown, self._ready = self._memory.ready(start)
+        alike = np.isfinite(self._memory.guesses[SAME_CLASS]).any(axis=0)
+        seen = alike.reshape(-1, len(self.features)).any(axis=1)
+        self._strange = np.where(seen, 1.0, FIRST_OF_ITS_KIND)
 
     @property
     def _block_start(self) -> int:
@@ -174,7 +179,7 @@ class Walker:
                 shut.reshape(shape).max(axis=2),
             )
             there = seen.there.reshape(shape)
-            usual = combine.joined(single, joint, there)
+            usual = np.minimum(self._strange * combine.joined(single, joint, there), QUIET)
             habit = self._calibration.beyond_habit(seen.heights[0] * gross(multiples), 0)
             drift, told, seen = self._judge_drift(seen, slot)
             alone = np.where(self._ready & seen.there, np.minimum(habit, told), QUIET).reshape(shape)
