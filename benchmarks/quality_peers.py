@@ -1,7 +1,7 @@
 """Other detectors on the same series, scored by the same code: `python -m benchmarks.quality_peers --data DIR`.
 
 - `forest`: a plain Isolation Forest on value, rolling mean and deviation of an hour, hour, weekday; refitted daily on the
-  last four weeks; its threshold is what so many six-hour spans of those weeks exceed as the promise allows; on every third series.
+  last four weeks; its threshold is what so many six-hour spans of those weeks exceed as the promise allows.
 - `adaptive`, `robust`: the rules of github.com/grafana/promql-anomaly-detection in arrays, with their own constants.
 - `prophet`: the 80 % band of Prophet as github.com/AICoE/prometheus-anomaly-detector draws it, fitted on the last three
   days, here once a day instead of every two hours; on every eighth series, since it is slow. Only where the package
@@ -38,7 +38,9 @@ PEERS: dict[str, tuple[str, Callable[[Series], Answer]]] = {
     "robust": ("Grafana's robust rules, own bands", peers_rules.robust),
     "prophet": ("Prophet 80 % band", peers_prophet.band),
 }
-EVERY = {"forest": 3, "prophet": 8}
+EVERY = {"prophet": 8}
+PROMISING = ("forest",)
+"""The peers that have a knob for false alarms."""
 BUDGETS = (0.25, 1.0)
 ABSENT = "not measured: the package prophet is not installed"
 INTRODUCTION = """# Peers
@@ -46,8 +48,8 @@ INTRODUCTION = """# Peers
 Written by `python -m benchmarks.quality_peers --write docs/quality_peers.md`; do not edit. Measured on {date} with Python
 {python}, numpy {numpy}, scikit-learn {sklearn}, on the series of [quality.md](quality.md), by the same scorer. Compare with
 care: our detector was tuned on these series, the peers were not. What each is stands in
-[benchmarks/quality_peers.py](../benchmarks/quality_peers.py). Rules and bands have no promise to keep: their rows at .25
-and at 1 are one measurement.
+[benchmarks/quality_peers.py](../benchmarks/quality_peers.py). Prophet is no dependency of this project; where it is
+missing, `pip install prophet` into an environment of its own, beside the project's dependencies, and run it there.
 
 """
 
@@ -83,10 +85,11 @@ def document(found: dict[str, dict[str, Any]]) -> str:
     scores: list[list[object]] = []
     for name, figures in found.items():
         title = f"{PEERS[name][0]} ({figures['series']} series)"
-        for budget in map(str, BUDGETS):
+        for budget in map(str, BUDGETS if name in PROMISING else BUDGETS[-1:]):
             by_source = figures[budget]["by_source"]
+            promise = budget if name in PROMISING else "none"
             rows += [
-                [f"{title}, {source.upper()}, {budget}", *events_row(part["free"]["events"])]
+                [f"{title}, {source.upper()}, {promise}", *events_row(part["free"]["events"])]
                 for source, part in by_source.items()
             ]
         nab = figures["1.0"]["by_source"].get("nab", {"free": {}, "best": {}})
