@@ -105,6 +105,7 @@ class EpisodeTracker:
         self._state: dict[str, NDArray[Any]] = {name: np.full(0, fill) for name, fill in _FIELDS.items()}
         self._looked = -np.inf
         self._astir = False
+        self._watching = False
         self._begun: list[tuple[float, Entity]] = []
         self.totals: dict[tuple[Entity, Severity], int] = {}
         """Episodes counted so far, by API and severity."""
@@ -129,7 +130,7 @@ class EpisodeTracker:
         column = self._columns(scores.entities)
         self._features = scores.features
         expected = np.where(np.isfinite(scores.expected_per_week), scores.expected_per_week, np.inf)
-        # While all is idle, only what may open an episode stirs.
+        # While nothing is open, only what may open or resume an episode needs a look.
         warm = np.asarray((expected <= HYSTERESIS * self.budget).any(axis=1))
         high = np.asarray((expected <= self.budget).any(axis=1))
         tops = np.argmax(np.where(np.isnan(scores.contributions), 0.0, scores.contributions), axis=2)
@@ -138,7 +139,7 @@ class EpisodeTracker:
         for i, time in enumerate(scores.times.tolist()):
             if time <= self._looked:
                 continue
-            if high[i] or self._astir:
+            if high[i] or self._watching or (warm[i] and self._astir):
                 full = np.full(len(self._entities), np.nan)
                 full[column] = expected[i]
                 top = np.zeros(len(self._entities), dtype=np.intp)
@@ -205,7 +206,8 @@ class EpisodeTracker:
                 self.totals[key] = self.totals.get(key, 0) + 1
         s["counted"][lasting | healed] = True
         s["phase"][lasting], s["phase"][healed] = _ADOPTED, _PAUSED
-        self._astir = bool(s["phase"].any() or s["agreed"].any())
+        self._watching = bool((s["phase"] == _OPEN).any() or s["agreed"].any())
+        self._astir = self._watching or bool(s["phase"].any())
         return events + closes
 
     def _event(
@@ -264,7 +266,7 @@ class EpisodeTracker:
         for k, (name, fill) in enumerate(_FIELDS.items()):
             column = [_special(row[2 + k], fill) for row in rows]
             tracker._state[name][:] = column
-        tracker._astir = bool(rows)
+        tracker._astir = tracker._watching = bool(rows)
         tracker._looked = _special(state["looked"], -np.inf)
         tracker._features = tuple(state["features"])
         tracker._begun = [(row[0], Entity(*row[1:])) for row in state["begun"]]

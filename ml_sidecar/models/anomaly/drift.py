@@ -28,7 +28,7 @@ ADOPTED = 1.35
 HOURS = 4
 """So many last hours must each have gone the same way."""
 FOLLOWED = 0.05
-"""Share of the way that the level goes towards the present on each day of its class: four weeks' inertia."""
+"""Share of the way that the level goes towards the present on each day of its class: four weeks of inertia."""
 HABIT = 4.0
 """Deviations of the last hours up to so many spreads above their median are usual."""
 USUAL_DAYS, LEAST_DAYS = 28, 2
