@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alert_rules.annotations import API, EXPECTED_AND_SEEN, SELECT_API, alert_annotations, value_of
-from alert_rules.expressions import BY_API, ON_API, sidecar_is_fresh
+from alert_rules.expressions import BY_API, ON_API, not_after_outage, sidecar_is_fresh
 from alert_rules.model import AlertingRule, Group
 from alert_rules.settings import duration
 from ml_sidecar import contract as ml
@@ -18,10 +18,16 @@ def _share(window: int, share: float) -> str:
     return f"max {BY_API} (avg_over_time({ml.ANOMALY.name}[{duration(window)}])) >= {share:g}"
 
 
+def _still_unusual(settings: Settings) -> str:
+    score = f"max_over_time({ml.ANOMALY_SCORE.name}[{duration(settings.anomaly_present_window)}])"
+    return f"max {BY_API} ({score}) >= {settings.anomaly_present_score:g}"
+
+
 def anomaly(settings: Settings) -> AlertingRule:
     """Return the alert; the short window lets it resolve soon, the long one keeps single blips out.
 
-    `avg_over_time` still answers for minutes after an API's series has gone, so the present sample is asked for too.
+    `avg_over_time` still answers for minutes after an API's series has gone, so the present sample is asked for too; and
+    an episode stays open for minutes after its cause has gone, so the present score is.
     """
     name = "RapidAPIAnomaly"
     description = (
@@ -35,7 +41,9 @@ def anomaly(settings: Settings) -> AlertingRule:
             f"{_share(settings.anomaly_window, settings.anomaly_share)}\n"
             f"and {_share(settings.anomaly_long_window, settings.anomaly_long_share)}\n"
             f"and {ON_API} {ml.ANOMALY.name}\n"
-            f"and {sidecar_is_fresh(settings)}"
+            f"and {_still_unusual(settings)}\n"
+            f"and {sidecar_is_fresh(settings)}\n"
+            f"{not_after_outage(settings)}"
         ),
         for_=settings.anomaly_for,
         hold=settings.hold,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from alert_rules.annotations import API, FAILURES, SELECT_API, alert_annotations, value_of
-from alert_rules.expressions import BY_API, ON_API, sidecar_is_fresh, threshold
+from alert_rules.expressions import BY_API, ON_API, not_after_outage, sidecar_is_fresh, threshold
 from alert_rules.features import fresh
 from alert_rules.model import AlertingRule, Group
 from alert_rules.settings import duration
@@ -62,7 +62,8 @@ def success_rate_low(settings: Settings) -> AlertingRule:
         alert=name,
         expr=(
             f"{_SUCCESS_RATE}\n  < {ON_API} {threshold(ml.SUCCESS_RATE, 'warning', 'lower')}\n"
-            f"and {sidecar_is_fresh(settings)}"
+            f"and {sidecar_is_fresh(settings)}\n"
+            f"{not_after_outage(settings)}"
         ),
         for_=settings.success_rate_for,
         hold=settings.hold,

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -89,12 +90,10 @@ def test_an_outage_goes_from_the_answer_to_the_alert_and_survives_a_crash(stack:
         [opened] = stack.events("anomaly_opened")
         assert opened["api_name"] == VICTIM
         assert "expected" in opened["text"]
-        [alert] = wait_for("the alert", lambda: stack.alerts("RapidAPIAnomaly"))
+        [alert] = wait_for("the alert", lambda: stack.alerts("RapidAPIDown"))
         assert alert["labels"]["api_name"] == VICTIM
         assert alert["labels"]["environment"] == ENVIRONMENT
-        description = alert["annotations"]["description"]
-        assert "expected" in description
-        assert "seen" in description
+        assert "expected a success rate of 100 %, seen 0 %" in alert["annotations"]["description"]
         crash_and_restart(stack)
         wait_for(
             "the open episode after the crash",
@@ -105,6 +104,21 @@ def test_an_outage_goes_from_the_answer_to_the_alert_and_survives_a_crash(stack:
         "the success rate to recover",
         lambda: stack.query("rapidapi_api_success_rate").get(VICTIM, 0.0) > 90.0,
     )
+
+
+def test_a_slow_api_is_alerted_with_what_was_expected_and_seen(stack: Stack) -> None:
+    """An incident that no fixed limit sees reaches Alertmanager with its reason."""
+    slow = NAMES[2]
+    with stack.incident(slow, "latency"):
+        alert = wait_for("the alert", lambda: of_api(stack.alerts("RapidAPIAnomaly"), slow))
+    description = alert["annotations"]["description"]
+    assert "Most of it is due to its response time: expected 0." in description
+    assert "seen 0." in description
+
+
+def of_api(alerts: list[dict[str, Any]], name: str) -> dict[str, Any] | None:
+    """The alert that concerns an API."""
+    return next((alert for alert in alerts if alert["labels"]["api_name"] == name), None)
 
 
 def crash_and_restart(stack: Stack) -> None:
