@@ -36,8 +36,9 @@ class Settings:
     anomaly_present_score: float = 0.5
     anomaly_present_window: int = 120
     """An API whose score has been below this for so long is well again; its episode stays open for longer, in case."""
-    after_down: int = 360
-    """After an outage the features look back on it for `window`; nobody is to be woken again by its tail."""
+    after_down: int = 480
+    """After an outage the features look back on it for `window`, and the present score for two minutes more; nobody is
+    to be woken again by its tail."""
     anomaly_for: int = 15
     """Two evaluations in a row. The two windows already ask for three minutes of anomaly; more would cost the alert
     its five minutes from the start of an outage."""
