@@ -129,9 +129,11 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except NotEnoughDataError as error:
+        from ml_sidecar.trainer import NOT_ENOUGH_DATA
+
         typer.echo(f"rapidapi-ml: {error}", err=True)
         typer.echo(f"{error.samples} {error.needed}")
-        sys.exit(3)  # trainer.NOT_ENOUGH_DATA
+        sys.exit(NOT_ENOUGH_DATA)
     except SidecarError as error:
         typer.echo(f"rapidapi-ml: {error}", err=True)
         sys.exit(1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -312,12 +311,3 @@ def load_config(path: Path | None = None, variables: Mapping[str, str] | None = 
     variables = os.environ if variables is None else variables
     chosen = path or Path(variables.get("SIDECAR_CONFIG") or DEFAULT_FILE)
     return Config(source=chosen, file=read_file(chosen), env=read_environment(variables))
-
-
-def parse_time(value: str) -> datetime:
-    """A time with its zone from ISO 8601 text.
-
-    Raises:
-        ValueError: it is no such time.
-    """
-    return TypeAdapter(AwareDatetime).validate_python(value)
