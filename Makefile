@@ -66,6 +66,7 @@ quality: .venv/.installed ## Measure detector and forecasts on labelled series, 
 lock: ## Renew requirements.lock (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --annotation-style line --extra dev pyproject.toml -o requirements.lock
+	@sed -i "1i # Exact versions and hashes of everything the project installs. Made by 'make lock'; do not edit." requirements.lock
 
 .PHONY: clean
 clean: ## Remove what the demo and the tests left behind
