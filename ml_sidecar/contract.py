@@ -216,6 +216,12 @@ QUERY_FAILURES: Final = Metric(
 TRAININGS: Final = Metric(
     "rapidapi_ml_trainings_total", "counter", "Training runs, by outcome.", ("outcome",), per_api=False
 )
+TRAINING_DURATION: Final = Metric(
+    "rapidapi_ml_training_duration_seconds",
+    "gauge",
+    "Duration of the last training run that this process completed, promoted or not.",
+    per_api=False,
+)
 APIS: Final = Metric("rapidapi_ml_apis", "gauge", "APIs scored in the last cycle.", per_api=False)
 EXPORTED_SERIES: Final = Metric(
     "rapidapi_ml_exported_series",
@@ -244,8 +250,8 @@ METRICS: Final = (
     PREDICTED, PREDICTED_LOWER, PREDICTED_UPPER, PREDICTION_CONFIDENCE, BREACH_PROBABILITY,
     THRESHOLD, THRESHOLD_ALERTS, THRESHOLD_CHANGES, TREND, PATTERN,
     MODEL_ACCURACY, MODEL_SAMPLES, MODEL_TRAINED, MODEL_INFO, COVERAGE, SKILL, DRIFT, BUDGET_USED,
-    LAST_SCORE, CYCLE_DURATION, QUERY_DURATION, QUERIES, QUERY_FAILURES, TRAININGS, APIS,
-    EXPORTED_SERIES, SERIES_DROPPED, SAMPLES_REJECTED,
+    LAST_SCORE, CYCLE_DURATION, QUERY_DURATION, QUERIES, QUERY_FAILURES, TRAININGS, TRAINING_DURATION,
+    APIS, EXPORTED_SERIES, SERIES_DROPPED, SAMPLES_REJECTED,
 )  # fmt: skip
 
 DEFAULT_PORT: Final = 8080

@@ -22,6 +22,7 @@ from ml_sidecar.families import (
 )
 from ml_sidecar.grid import GridResults
 from ml_sidecar.reader import PrometheusReader
+from ml_sidecar.trainer import Trainer
 
 _OUTCOMES = {"promoted": "trained", "rejected": "training_rejected", "failed": "training_failed"}
 """Event kind behind each training outcome."""
@@ -35,16 +36,23 @@ class Publication:
         reader: whose query counts are published.
         exporter: that serves them.
         events: whose counts of trainings are published.
+        trainer: whose last training's duration is published.
     """
 
     def __init__(
-        self, config: Config, reader: PrometheusReader, exporter: PrometheusExporter, events: EventLog
+        self,
+        config: Config,
+        reader: PrometheusReader,
+        exporter: PrometheusExporter,
+        events: EventLog,
+        trainer: Trainer,
     ) -> None:
         self._environment = config.env.environment
         self._features = tuple(feature.name for feature in config.features)
         self._reader = reader
         self._exporter = exporter
         self._events = events
+        self._trainer = trainer
         self._grid: GridResults | None = None
         self._grid_families: list[Family] = []
         self._last_score: float | None = None
@@ -92,6 +100,7 @@ class Publication:
             gauge(contract.QUERIES, environment, reader.queries_total),
             gauge(contract.QUERY_FAILURES, environment, reader.failures_total),
             by_label(contract.TRAININGS, environment, trainings),
+            gauge(contract.TRAINING_DURATION, environment, self._trainer.seconds),
             by_label(contract.SAMPLES_REJECTED, environment, rejected),
         ]
         if self._last_score is not None:

@@ -61,8 +61,8 @@ class Sidecar:
         self._started = now()
         self.events = EventLog(logger, now)
         self.engine = Engine(config, reader, store, self.events, journal=True)
-        self._publication = Publication(config, reader, exporter, self.events)
         self._trainer = Trainer(config, self.events, now)
+        self._publication = Publication(config, reader, exporter, self.events, self._trainer)
         self._unusable: str | None = None
         self._unreachable: str | None = None
         self._last_success: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,6 +37,7 @@ class Trainer:
     Attributes:
         waiting: why there is no training result yet; empty if there is one.
         last: the last training for /status.
+        seconds: how long the last completed training took; NaN before the first.
     """
 
     def __init__(self, config: Config, events: EventLog, now: Callable[[], float]) -> None:
@@ -45,6 +47,7 @@ class Trainer:
         self._tried = -_RETRY
         self.waiting = "the first training has not ended yet"
         self.last: dict[str, Any] = {}
+        self.seconds = math.nan
 
     def due(self, trained_at: float | None, drift: float = 0.0) -> bool:
         """Whether to train now.
@@ -79,7 +82,7 @@ class Trainer:
             self._remember(began, "failed", reason=str(error))
             self._events.add("training_failed", str(error))
         else:
-            self.waiting = ""
+            self.waiting, self.seconds = "", result.seconds
             outcome = "promoted" if result.promoted else "rejected"
             self._remember(
                 began, outcome, reason=result.reason, version=result.version, seconds=result.seconds

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from pathlib import Path
 
 import pytest
 
 from demo.processes import free_port
+from ml_sidecar import contract
 from ml_sidecar.config import Config, load_config
 from ml_sidecar.events import EventLog
+from ml_sidecar.exporter import PrometheusExporter
+from ml_sidecar.publication import Publication
+from ml_sidecar.reader import reader_of
 from ml_sidecar.trainer import Trainer, sentence
 from ml_sidecar.training import TrainingResult
 
@@ -70,6 +75,28 @@ def test_a_failed_training_is_said_and_tried_again_later(
     assert not training.due(None)
     clock.time += 31.0
     assert training.due(None)
+
+
+def test_how_long_the_last_training_took_is_exposed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The duration appears with the first completed training and is absent, not zero, before."""
+    config = load_config(variables={})
+    training, events, _ = trainer(config)
+    exporter = PrometheusExporter("test")
+    publication = Publication(config, reader_of(config), exporter, events, training)
+    publication.publish_health(None)
+    assert contract.TRAINING_DURATION.name not in exporter.exposition().decode()
+
+    async def completed(_: Trainer) -> TrainingResult:
+        return TrainingResult("v", True, "", 24192, 12, 33.5, {})
+
+    monkeypatch.setattr(Trainer, "_process", completed)
+    assert math.isnan(training.seconds)
+    asyncio.run(training.train())
+    publication.publish_health(None)
+    assert (
+        f'{contract.TRAINING_DURATION.name}{{environment="production"}} 33.5'
+        in exporter.exposition().decode()
+    )
 
 
 def test_the_sentence_of_a_rejected_training_says_why() -> None:
