@@ -1,0 +1,145 @@
+"""What has to be measured for each alert to fire, and what the alert then says, word for word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from collector import contract as raw
+from ml_sidecar import contract as ml
+from tests.integration.exposition import Series, Value, now, rising
+
+ENVIRONMENT: Final = "staging"
+"""Of most scenarios; a sidecar scores in it. What must not disturb the others has an environment of its own."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One alert and what leads to it.
+
+    Attributes:
+        description: The alert's description; a pattern where it holds a number that moves.
+        labels: The alert's labels that tell it from its like, severity included.
+        collector: What the collector says.
+        sidecar: What the sidecar says.
+    """
+
+    description: str | re.Pattern[str]
+    labels: Mapping[str, str]
+    collector: Sequence[Series] = ()
+    sidecar: Sequence[Series] = ()
+
+    def says(self, text: str) -> bool:
+        """Whether this is the alert's description."""
+        if isinstance(self.description, str):
+            return text == self.description
+        return re.fullmatch(self.description, text) is not None
+
+
+def api(name: str) -> Callable[..., Series]:
+    """A maker of series of one API."""
+
+    def series(metric: raw.Metric | ml.Metric, value: Value, suffix: str = "", **labels: str) -> Series:
+        return Series(metric.name + suffix, {"api_name": name, "environment": ENVIRONMENT, **labels}, value)
+
+    return series
+
+
+def traffic(name: str, success: float = 1.0, error: float = 0.0, reason: str = "http_5xx") -> list[Series]:
+    """An API that is probed every second: so many answers of each kind a second, half a second each."""
+    series = api(name)
+    return [
+        series(raw.REQUESTS, rising(success), status="success"),
+        series(raw.REQUESTS, rising(error), status="error"),
+        series(raw.ERRORS, rising(error), reason=reason),
+        series(raw.RESPONSE_TIME, rising(0.5 * (success + error)), "_sum"),
+        series(raw.RESPONSE_TIME, rising(success + error), "_count"),
+        series(raw.LAST_PROBE, now),
+        series(raw.PROBE_INTERVAL, 1),
+    ]
+
+
+def _labels(name: str, severity: str, component: str, **more: str) -> dict[str, str]:
+    return {
+        "api_name": name,
+        "environment": ENVIRONMENT,
+        "severity": severity,
+        "component": component,
+        **more,
+    }
+
+
+def down() -> Scenario:
+    """Every request fails."""
+    return Scenario(
+        "down (staging) is down: expected a success rate of 99.5 %, seen 0 %. Most failures: http_5xx.",
+        _labels("down", "critical", "api", training_exclude="true"),
+        collector=traffic("down", success=0, error=1),
+        sidecar=[api("down")(ml.EXPECTED, 99.5, feature=ml.SUCCESS_RATE)],
+    )
+
+
+def success_rate_low() -> Scenario:
+    """Four of five requests succeed, where nine of ten are normal."""
+    threshold = api("flaky")(ml.THRESHOLD, 90, feature=ml.SUCCESS_RATE, severity="warning", bound="lower")
+    return Scenario(
+        "flaky (staging): expected a success rate of at least 90 % (learnt), seen 80 %. Most failures: timeout.",
+        _labels("flaky", "warning", "api"),
+        collector=traffic("flaky", success=0.8, error=0.2, reason="timeout"),
+        sidecar=[threshold],
+    )
+
+
+def anomaly() -> Scenario:
+    """An episode is open, most of it due to the response time."""
+    name = 'odd "A&B" <1>'
+    series = api(name)
+    return Scenario(
+        f"{name} (staging) does not behave as it usually does: anomalous for 100% of the last 20s, anomaly score "
+        "0.93 of 1. Most of it is due to its response time: expected 0.2 s (from 0.1 to 0.3), seen 0.5 s.",
+        _labels(name, "warning", "ml"),
+        collector=traffic(name),
+        sidecar=[
+            series(ml.ANOMALY, 1),
+            series(ml.ANOMALY_SCORE, 0.93),
+            series(ml.CONTRIBUTION, 0.75, feature=ml.RESPONSE_TIME),
+            series(ml.CONTRIBUTION, 0.25, feature=ml.SUCCESS_RATE),
+            series(ml.EXPECTED, 0.2, feature=ml.RESPONSE_TIME),
+            series(ml.EXPECTED_LOWER, 0.1, feature=ml.RESPONSE_TIME),
+            series(ml.EXPECTED_UPPER, 0.3, feature=ml.RESPONSE_TIME),
+        ],
+    )
+
+
+def sidecar_silent() -> Scenario:
+    """A sidecar shows its last word for ever."""
+    return Scenario(
+        re.compile(
+            r"Expected a score at most 10s old, seen one of \S.* ago in quiet\. "
+            r"Anomalies, forecasts and learnt thresholds are not watched meanwhile\."
+        ),
+        {"environment": "quiet", "severity": "warning", "component": "sidecar"},
+        sidecar=[Series(ml.LAST_SCORE.name, {"environment": "quiet"}, lambda elapsed: 1.7e9)],
+    )
+
+
+def watchdog() -> Scenario:
+    """Nothing has to happen."""
+    return Scenario(
+        "This alert always fires. Have something outside notice when it stops arriving.",
+        {"severity": "none", "component": "pipeline"},
+    )
+
+
+SCENARIOS: Final[Mapping[str, Callable[[], Scenario]]] = {
+    "RapidAPIDown": down,
+    "RapidAPISuccessRateLow": success_rate_low,
+    "RapidAPIAnomaly": anomaly,
+    "MLSidecarSilent": sidecar_silent,
+    "Watchdog": watchdog,
+}
+
+PROMTOOL_ONLY: Final[Mapping[str, str]] = {}
+"""Alerts that no test of a minute can see fire, with the reason; promtool alone proves them."""
