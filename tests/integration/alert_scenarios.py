@@ -121,7 +121,7 @@ def sidecar_silent() -> Scenario:
             r"Anomalies, forecasts and learnt thresholds are not watched meanwhile\."
         ),
         {"environment": "quiet", "severity": "warning", "component": "sidecar"},
-        sidecar=[Series(ml.LAST_SCORE.name, {"environment": "quiet"}, lambda elapsed: 1.7e9)],
+        sidecar=[Series(ml.LAST_SCORE.name, {"environment": "quiet"}, 1.7e9)],
     )
 
 

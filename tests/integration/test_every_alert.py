@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus
 
 import pytest
 import requests
-
 
 from alert_rules.generate import groups, rule_files
 from alert_rules.model import AlertingRule
