@@ -105,7 +105,7 @@ def _table(panel: Json) -> None:
     custom = panel["fieldConfig"]["defaults"]["custom"]
     del custom["displayMode"]
     custom |= {"cellOptions": {"type": "auto"}, "inspect": False}
-    panel["options"] |= {"cellHeight": "sm"}
+    panel["options"] |= {"cellHeight": "sm", "frameIndex": 0}
 
 
 _PANELS: Final[Mapping[str, Callable[[Json], None]]] = {
