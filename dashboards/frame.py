@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from grafanalib.core import Annotations, Dashboard, DashboardLink, Template, Templating, Time
+from grafanalib.core import Annotations, Dashboard, DashboardLink, Time
 
+from dashboards.layout import place
 from dashboards.modernize import DATASOURCE, Json
-from dashboards.queries import ENVIRONMENT, per_api, series
+from dashboards.palette import BAD, GOOD, PURPLE, WARN
+from dashboards.queries import RATE, environment_series, firing, increase, of_api, series
+from dashboards.variables import Choice, variables
 from ml_sidecar import contract as ml
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboards.layout import Section
 
 TAG: Final = "rapidapi"
 REFRESH: Final = "30s"
-
-
-def _variables() -> Templating:
-    source = ml.RECORDED[ml.SUCCESS_RATE]
-    return Templating(
-        [
-            Template(
-                "datasource", "prometheus", type="datasource", label="Data source", default="prometheus"
-            ),
-            _label_variable("environment", "Environment", f"label_values({source}, environment)"),
-            _label_variable("api_name", "API", f"label_values({source}{{{ENVIRONMENT}}}, api_name)"),
-        ]
-    )
-
-
-def _label_variable(name: str, label: str, query: str) -> Template:
-    return Template(name, query, label=label, multi=True, includeAll=True, allValue=".*", refresh=2)
 
 
 def _annotation(name: str, color: str, expr: str, title: str) -> Json:
@@ -45,27 +36,50 @@ def _annotation(name: str, color: str, expr: str, title: str) -> Json:
 
 
 def _annotations() -> Annotations:
-    firing = {"alertstate": "firing"}
+    changes = f"{increase(series(ml.THRESHOLD_CHANGES.name), 'feature', window=RATE)} > 0"
+    promoted = environment_series(ml.TRAININGS.name, {"outcome": "promoted"})
     return Annotations(
         [
+            _annotation("Anomalies", WARN, f"{of_api(ml.ANOMALY)} == 1", "{{api_name}} is anomalous"),
+            _annotation("Alerts", BAD, firing(), "{{alertname}}: {{api_name}}"),
+            _annotation("Threshold changes", PURPLE, changes, "{{api_name}}: new threshold for {{feature}}"),
             _annotation(
-                "Anomalies", "yellow", f"{per_api(series(ml.ANOMALY.name))} == 1", "{{api_name}} is anomalous"
+                "New models",
+                GOOD,
+                f"max by (environment) (increase({promoted}[{RATE}])) > 0",
+                "New models are in service",
             ),
-            _annotation("Alerts", "dark-red", series("ALERTS", firing), "{{alertname}}: {{api_name}}"),
         ]
     )
 
 
-def frame(uid: str, title: str, description: str, panels: list[Any]) -> Dashboard:
-    """Return a dashboard with the shared surroundings and ids for its panels."""
+def frame(
+    uid: str,
+    title: str,
+    description: str,
+    sections: Sequence[Section],
+    *,
+    apis: Choice = "any",
+    processes: bool = False,
+) -> Dashboard:
+    """Return a dashboard with the shared surroundings, its sections placed one below the other.
+
+    Args:
+        uid: Fixed, for links.
+        title: Of the dashboard.
+        description: Of the dashboard.
+        sections: From the top down.
+        apis: Whether it is about any number of APIs, single ones, or none.
+        processes: Whether it is about our own processes, so that job and instance can be chosen.
+    """
     link = DashboardLink(title="RapidAPI", tags=[TAG], asDropdown=True, includeVars=True, keepTime=True)
     return Dashboard(
         uid=uid,
         title=title,
         description=description,
         tags=[TAG],
-        panels=panels,
-        templating=_variables(),
+        panels=place(sections),
+        templating=variables(apis, processes=processes),
         annotations=_annotations(),
         links=[link],
         refresh=REFRESH,

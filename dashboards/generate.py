@@ -8,14 +8,20 @@ from typing import Any, Final
 
 from alert_rules.generate import PROVISIONING
 from alert_rules.writer import check_tree, to_yaml, write_tree
-from dashboards import overview, provisioning
+from dashboards import alerts, depth, models, names, overview, pipeline, provisioning
 from dashboards.modernize import modernize
 
 GENERATOR: Final = "python -m dashboards"
 FOLDER: Final = "RapidAPI"
 DASHBOARDS: Final = Path("grafana/dashboards") / FOLDER
 _SOURCE: Final = "dashboards/provisioning.py"
-_BUILDERS: Final = {overview.UID: overview.dashboard}
+_BUILDERS: Final = {
+    names.OVERVIEW: overview.dashboard,
+    names.ALERTS: alerts.dashboard,
+    names.API: depth.dashboard,
+    names.MODELS: models.dashboard,
+    names.PIPELINE: pipeline.dashboard,
+}
 
 
 def dashboards() -> dict[str, dict[str, Any]]:

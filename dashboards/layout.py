@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import attr
-from grafanalib.core import GridPos, RowPanel
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from grafanalib.core import GridPos, Repeat, RowPanel
 
 COLUMNS: Final = 24
 
@@ -36,15 +34,37 @@ def flow(panels: Sequence[Sized], top: int, height: int) -> tuple[list[Any], int
     return placed, top + height
 
 
-def section(
-    title: str, panels: Sequence[Sized], top: int, height: int, *, collapsed: bool = False
-) -> tuple[list[Any], int]:
-    """Place a row header and its panels below it; a collapsed row holds them until someone opens it."""
-    placed, bottom = flow(panels, top + 1, height)
-    header = RowPanel(
-        title=title,
-        collapsed=collapsed,
-        panels=placed if collapsed else [],
-        gridPos=GridPos(h=1, w=COLUMNS, x=0, y=top),
-    )
-    return ([header], top + 1) if collapsed else ([header, *placed], bottom)
+class Section(NamedTuple):
+    """A row of panels of one height under one title.
+
+    Attributes:
+        title: Of the row.
+        panels: From left to right, in as many lines as they take.
+        height: Of each panel, in grid units.
+        collapsed: Whether the row is closed at first, for what is rarely asked for.
+        repeat: The variable for each of whose chosen values the row is drawn once.
+    """
+
+    title: str
+    panels: Sequence[Sized]
+    height: int = 8
+    collapsed: bool = False
+    repeat: str | None = None
+
+
+def place(sections: Sequence[Section]) -> list[Any]:
+    """Return the panels and row headers of all sections, one section below the other."""
+    panels: list[Any] = []
+    top = 0
+    for section in sections:
+        placed, bottom = flow(section.panels, top + 1, section.height)
+        header = RowPanel(
+            title=section.title,
+            collapsed=section.collapsed,
+            panels=placed if section.collapsed else [],
+            repeat=Repeat(variable=section.repeat),
+            gridPos=GridPos(h=1, w=COLUMNS, x=0, y=top),
+        )
+        panels += [header] if section.collapsed else [header, *placed]
+        top = top + 1 if section.collapsed else bottom
+    return panels

@@ -29,7 +29,7 @@ _PANEL_LEGACY: Final = (
     *("mappings", "maxDataPoints", "minSpan", "span"),
 )
 _TARGET_LEGACY: Final = ("hide", "interval", "intervalFactor", "metric", "query", "step", "target")
-_ROW_KEYS: Final = ("collapsed", "gridPos", "id", "panels", "title", "type")
+_ROW_KEYS: Final = ("collapsed", "gridPos", "id", "panels", "repeat", "title", "type")
 
 
 def modernize(dashboard: Dashboard) -> Json:
@@ -101,6 +101,14 @@ def _stat(panel: Json) -> None:
     panel["options"] |= {"percentChangeColorMode": "standard", "showPercentChange": False, "wideLayout": True}
 
 
+def _state_timeline(panel: Json) -> None:
+    panel["fieldConfig"]["defaults"]["custom"] |= {
+        "hideFrom": {"legend": False, "tooltip": False, "viz": False}
+    }
+    panel["options"]["legend"] |= {"calcs": [], "showLegend": False}
+    panel["options"]["tooltip"]["sort"] = "none"
+
+
 def _table(panel: Json) -> None:
     custom = panel["fieldConfig"]["defaults"]["custom"]
     del custom["displayMode"]
@@ -111,6 +119,7 @@ def _table(panel: Json) -> None:
 _PANELS: Final[Mapping[str, Callable[[Json], None]]] = {
     "timeseries": _timeseries,
     "stat": _stat,
+    "state-timeline": _state_timeline,
     "table": _table,
 }
 
@@ -131,7 +140,7 @@ def _variable(variable: Json) -> Json:
     query = variable["query"]
     return common | {
         "allValue": variable["allValue"],
-        "current": {"text": ["All"], "value": ["$__all"]},
+        "current": {"text": ["All"], "value": ["$__all"]} if variable["includeAll"] else None,
         "datasource": DATASOURCE,
         "includeAll": variable["includeAll"],
         "multi": variable["multi"],

@@ -1,4 +1,4 @@
-"""RapidAPI - Overview: how the APIs do now, what they did, what is normal for them and what comes next."""
+"""RapidAPI - Overview: how the APIs do now, which of them to look at, and where they are heading."""
 
 from __future__ import annotations
 
@@ -6,27 +6,33 @@ from typing import Any, Final
 
 from grafanalib.core import Dashboard
 
+from dashboards.common import alerts_by_severity, score
 from dashboards.frame import frame
-from dashboards.layout import Sized, section
-from dashboards.overview_table import apis_table
-from dashboards.panels import BAD, GOOD, NEUTRAL, WARN, override, stat, steps, time_series, value_names
-from dashboards.queries import environment_series, feature, per_api, series
+from dashboards.layout import Section, Sized
+from dashboards.names import FEATURES, FORECAST, OVERVIEW, SCORE_HIGH, SCORE_OPENS
+from dashboards.palette import BAD, GOOD, NEUTRAL, WARN
+from dashboards.panels import label_names, stat, steps, time_series, value_names
+from dashboards.queries import (
+    alerts_active,
+    feature,
+    of_api,
+    quota_left,
+    state_of_api,
+    why,
+)
+from dashboards.tables import COLORED_CELL, COLORED_TEXT, Column, table
 from ml_sidecar import contract as ml
 
-UID: Final = "rapidapi_overview"
 TITLE: Final = "RapidAPI - Overview"
 
 _API: Final = "{{api_name}}"
-_MEDIUM: Final = 0.7
-"""The score from which an episode opens by default."""
-
-
-def _alerts(severity: str) -> str:
-    return f"sum({environment_series(ml.ALERTS_ACTIVE, {'severity': severity})})"
+_NOTHING: Final = "nothing"
+_WORTH_A_REASON: Final = 0.5
+_FARTHEST: Final = ml.HORIZONS[-1]
 
 
 def _now() -> list[Sized]:
-    critical, warning = _alerts("critical"), _alerts("warning")
+    critical, warning = alerts_active("critical"), alerts_active("warning")
     state = stat(
         "Overall state",
         "Whether any alert is firing: critical before warning.",
@@ -37,20 +43,10 @@ def _now() -> list[Sized]:
             (0, "All well", GOOD), (1, "Warning", WARN), (2, "Critical", BAD), (3, "Critical", BAD)
         ),
     )
-    alerts = stat(
-        "Alerts active",
-        "Alerts that are firing now, by severity.",
-        [(f"sum by (severity) ({environment_series(ml.ALERTS_ACTIVE)})", "{{severity}}")],
-        "none",
-        steps(GOOD, (1, WARN)),
-        overrides=[
-            override("critical", {"thresholds": {"mode": "absolute", "steps": steps(GOOD, (1, BAD))}})
-        ],
-    )
     anomalous = stat(
         "Anomalous APIs",
         "APIs with an open anomaly episode.",
-        [(f"sum({per_api(series(ml.ANOMALY.name))})", "anomalous")],
+        [(f"sum({of_api(ml.ANOMALY)})", "anomalous")],
         "none",
         steps(GOOD, (1, WARN)),
     )
@@ -70,114 +66,107 @@ def _now() -> list[Sized]:
         steps(NEUTRAL),
     )
     requests = stat(
-        "Requests",
-        "Requests per minute to all APIs together.",
+        "Requests per minute",
+        "To all APIs together.",
         [(f"sum({feature(ml.REQUESTS_PER_MINUTE)})", "requests")],
         "reqpm",
         steps(NEUTRAL),
+        decimals=1,
     )
-    return [(panel, 4) for panel in (state, alerts, anomalous, success, response, requests)]
+    return [(panel, 4) for panel in (state, alerts_by_severity(), anomalous, success, response, requests)]
+
+
+def _apis() -> Any:  # noqa: ANN401 - grafanalib is untyped
+    states = value_names(
+        (-1, "not scored", NEUTRAL), (0, "normal", GOOD), (1, "anomalous", WARN), (2, "critical", BAD)
+    )
+    reasons = {name: shown.words for name, shown in FEATURES.items()} | {_NOTHING: "nothing unusual"}
+    scores = {"mode": "absolute", "steps": steps(NEUTRAL, (SCORE_OPENS, WARN), (SCORE_HIGH, BAD))}
+    rates = {"mode": "absolute", "steps": steps(BAD, (95, WARN), (99, NEUTRAL))}
+    quotas = {"mode": "absolute", "steps": steps(BAD, (0.1, WARN), (0.25, NEUTRAL))}
+    return table(
+        "APIs",
+        "Each API with its state, how unusual it is and why, what it does now, the pattern it shows and what is left "
+        "of its tightest quota. Not scored: probed, but silent or too new. Click an API to see it in depth.",
+        [
+            Column("State", state_of_api(), {"mappings": states, "custom.width": 110} | COLORED_CELL),
+            Column(
+                "Anomaly score",
+                of_api(ml.ANOMALY_SCORE),
+                {"unit": "percentunit", "decimals": 0, "thresholds": scores} | COLORED_TEXT,
+            ),
+            Column("Why", why(_NOTHING, _WORTH_A_REASON), {"mappings": label_names(reasons)}, "feature"),
+            Column(
+                "Success rate",
+                feature(ml.SUCCESS_RATE),
+                {"unit": "percent", "decimals": 2, "thresholds": rates} | COLORED_TEXT,
+            ),
+            Column("Response time", feature(ml.RESPONSE_TIME), {"unit": "s", "noValue": "no answer"}),
+            Column(
+                "Pattern", f"{of_api(ml.PATTERN, 'pattern')} == 1", {"noValue": "not known yet"}, "pattern"
+            ),
+            Column(
+                "Quota left",
+                quota_left(),
+                {"unit": "percentunit", "decimals": 0, "thresholds": quotas, "noValue": "none stated"}
+                | COLORED_TEXT,
+            ),
+        ],
+        sort_by="Anomaly score",
+    )
 
 
 def _traffic() -> list[Sized]:
-    success = time_series(
-        "Success rate",
-        "Share of requests that the API answered as expected, over the last 5 minutes (1 hour if probed rarely).",
-        [(feature(ml.SUCCESS_RATE), _API)],
-        "percent",
-        minimum=0,
-        maximum=100,
-    )
-    response = time_series(
-        "Response time",
-        "Mean time from the start of a request to the last byte of its answer.",
-        [(feature(ml.RESPONSE_TIME), _API)],
-        "s",
-        minimum=0,
-    )
-    requests = time_series(
-        "Requests per minute",
-        "Probes and measured real traffic.",
-        [(feature(ml.REQUESTS_PER_MINUTE), _API)],
-        "reqpm",
-        minimum=0,
-    )
-    return [(panel, 8) for panel in (success, response, requests)]
+    says = {
+        ml.SUCCESS_RATE: "Share of requests that the API answered as expected, over the last 5 minutes (1 hour if "
+        "probed rarely).",
+        ml.RESPONSE_TIME: "Mean time from the start of a request to the last byte of its answer.",
+        ml.REQUESTS_PER_MINUTE: "Probes and measured real traffic.",
+    }
+    return [
+        (
+            time_series(
+                FEATURES[name].title,
+                text,
+                [(feature(name), _API)],
+                FEATURES[name].unit,
+                maximum=FEATURES[name].maximum,
+            ),
+            8,
+        )
+        for name, text in says.items()
+    ]
 
 
 def _models() -> list[Sized]:
-    score = time_series(
-        "Anomaly score",
-        "How unusual each API is, 0 to 1. A score of 0.7 means: this happens by chance once in four weeks.",
-        [(per_api(series(ml.ANOMALY_SCORE.name)), _API)],
-        "percentunit",
-        minimum=0,
-        maximum=1,
-        thresholds=steps(NEUTRAL, (_MEDIUM, WARN)),
-    )
-    return [(score, 8), (_forecast(ml.SUCCESS_RATE, "percent"), 8), (_forecast(ml.RESPONSE_TIME, "s"), 8)]
+    return [(score(), 8), *((_forecast(name), 8) for name in FORECAST)]
 
 
-def _forecast(name: str, unit: str) -> Any:  # noqa: ANN401 - grafanalib is untyped
-    words = name.replace("_", " ")
+def _forecast(name: str) -> Any:  # noqa: ANN401 - grafanalib is untyped
+    shown = FEATURES[name]
+    titles = {
+        ml.SUCCESS_RATE: "Success rate in 3 hours",
+        ml.RESPONSE_TIME: "Response time in 3 hours",
+    }
     return time_series(
-        f"Forecast of {words}",
-        f"The {words} expected in 1, 2 and 3 hours, drawn at the time of the forecast.",
-        [(per_api(series(ml.PREDICTED.name, {"feature": name}), "horizon"), f"{_API} in {{{{horizon}}}}")],
-        unit,
-        minimum=0,
-    )
-
-
-def _expected(name: str, title: str, unit: str) -> Any:  # noqa: ANN401 - grafanalib is untyped
-    """Return one panel per API: the value above the band of what is normal for it at this hour."""
-    matchers = {"feature": name}
-    invisible = {"custom.lineWidth": 0, "custom.hideFrom": {"legend": True, "tooltip": False, "viz": False}}
-    return time_series(
-        f"{title} of $api_name",
-        "The value, and as a band what is normal for this API now.",
-        [
-            (feature(name), "seen"),
-            (per_api(series(ml.EXPECTED.name, matchers)), "expected"),
-            (per_api(series(ml.EXPECTED_LOWER.name, matchers)), "normal from"),
-            (per_api(series(ml.EXPECTED_UPPER.name, matchers)), "normal to"),
-        ],
-        unit,
-        minimum=0,
-        overrides=[
-            override("expected", {"custom.lineStyle": {"dash": [4, 4], "fill": "dash"}}),
-            override("normal from", invisible),
-            override(
-                "normal to", invisible | {"custom.fillBelowTo": "normal from", "custom.fillOpacity": 15}
-            ),
-        ],
-        repeat="api_name",
+        titles[name],
+        "What the models expect in 3 hours, drawn at the time at which they said so.",
+        [(of_api(ml.PREDICTED, feature=name, horizon=_FARTHEST), _API)],
+        shown.unit,
+        maximum=shown.maximum,
     )
 
 
 def dashboard() -> Dashboard:
     """Return the dashboard."""
-    sections: list[tuple[str, list[Sized], int, bool]] = [
-        ("Now", _now(), 4, False),
-        ("APIs", [(apis_table(UID), 24)], 9, False),
-        ("Traffic", _traffic(), 8, False),
-        ("What the models say", _models(), 8, False),
-        (
-            "Response time against what is normal",
-            [(_expected(ml.RESPONSE_TIME, "Response time", "s"), 8)],
-            7,
-            True,
-        ),
-        (
-            "Success rate against what is normal",
-            [(_expected(ml.SUCCESS_RATE, "Success rate", "percent"), 8)],
-            7,
-            True,
-        ),
-    ]
-    panels: list[Any] = []
-    top = 0
-    for title, content, height, collapsed in sections:
-        placed, top = section(title, content, top, height, collapsed=collapsed)
-        panels += placed
-    return frame(UID, TITLE, "State, traffic, anomalies and forecasts of every API at a glance.", panels)
+    return frame(
+        OVERVIEW,
+        TITLE,
+        "State, traffic, anomalies and forecasts of every API at a glance.",
+        [
+            Section("Now", _now(), 4),
+            Section("APIs", [(_apis(), 24)], 10),
+            Section("Traffic", _traffic()),
+            Section("What the models say", _models()),
+        ],
+    )

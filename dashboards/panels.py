@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from grafanalib.core import Repeat, Stat, Table, Target, TimeSeries
+from grafanalib.core import Stat, StateTimeline, Target, TimeSeries
+
+from dashboards.palette import BAD, GOOD, NEUTRAL, SAFE, WARN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dashboards.modernize import Json
 
-# Readable by the colour-blind: blue, yellow and dark red differ in lightness too, and words stand beside colours.
-GOOD: Final = "blue"
-WARN: Final = "yellow"
-BAD: Final = "dark-red"
-NEUTRAL: Final = "text"
+NO_DATA: Final = "no data yet"
+DASHED: Final = {"dash": [8, 6], "fill": "dash"}
+DOTTED: Final = {"dash": [2, 6], "fill": "dash"}
 
 Query = tuple[str, str]
 """An expression and its legend."""
@@ -35,6 +35,12 @@ def value_names(*names: tuple[float, str, str]) -> list[Json]:
     return [{"options": options, "type": "value"}]
 
 
+def label_names(names: Mapping[str, str]) -> list[Json]:
+    """Return the mapping that writes words for the values of a label, where a table shows it as a column."""
+    options = {value: {"index": index, "text": text} for index, (value, text) in enumerate(names.items())}
+    return [{"options": options, "type": "value"}]
+
+
 def targets(queries: Sequence[Query], *, instant: bool = False, form: str = "time_series") -> list[Target]:
     """Return the queries as targets A, B, C and so on."""
     return [
@@ -43,12 +49,38 @@ def targets(queries: Sequence[Query], *, instant: bool = False, form: str = "tim
     ]
 
 
-def override(name: str, properties: dict[str, Any], *, matcher: str = "byName") -> Json:
-    """Return settings for the field of this name, or for all whose name matches the expression (`byRegexp`)."""
+def override(name: str, properties: dict[str, Any]) -> Json:
+    """Return settings for the field of this name."""
     return {
-        "matcher": {"id": matcher, "options": name},
+        "matcher": {"id": "byName", "options": name},
         "properties": [{"id": key, "value": value} for key, value in properties.items()],
     }
+
+
+def line(name: str, color: str, **custom: object) -> Json:
+    """Return the colour of one line, and further drawing settings as `lineStyle=DASHED`."""
+    settings = {f"custom.{key}": value for key, value in custom.items()}
+    return override(name, {"color": {"fixedColor": color, "mode": "fixed"}} | settings)
+
+
+def named_lines(names: Mapping[str, tuple[str, str]]) -> list[Json]:
+    """Return words and colours for lines whose legend is a label's value: value to (words, colour)."""
+    return [
+        override(value, {"displayName": words, "color": {"fixedColor": color, "mode": "fixed"}})
+        for value, (words, color) in names.items()
+    ]
+
+
+def band(lower: str, upper: str, color: str) -> list[Json]:
+    """Return the settings that draw two lines as the edges of a filled band, out of the legend."""
+    edge = {"lineWidth": 0, "hideFrom": {"legend": True, "tooltip": False, "viz": False}}
+    return [line(lower, color, **edge), line(upper, color, **edge, fillBelowTo=lower, fillOpacity=20)]
+
+
+SEVERITIES: Final = named_lines(
+    {"critical": ("critical", BAD), "warning": ("warning", WARN), "info": ("info", GOOD)}
+)
+"""Words and colours of the severities of alerts, where they are legends."""
 
 
 def stat(
@@ -61,8 +93,10 @@ def stat(
     mappings: list[Json] | None = None,
     overrides: list[Json] | None = None,
     decimals: int | None = None,
+    none: str = NO_DATA,
+    names_only: bool = False,
 ) -> Stat:
-    """Return a big number that shows the present value."""
+    """Return a big number that shows the present value; `none` stands there where is no sample."""
     return Stat(
         title=title,
         description=description,
@@ -74,7 +108,8 @@ def stat(
         decimals=decimals,
         reduceCalc="lastNotNull",
         graphMode="none",
-        noValue="no data yet",
+        textMode="name" if names_only else "auto",
+        noValue=none,
     )
 
 
@@ -84,43 +119,58 @@ def time_series(
     queries: Sequence[Query],
     unit: str,
     *,
-    minimum: float | None = None,
+    minimum: float | None = 0,
     maximum: float | None = None,
     thresholds: list[Json] | None = None,
     overrides: list[Json] | None = None,
-    repeat: str | None = None,
+    stacked: bool = False,
+    filled: bool = True,
+    none: str = NO_DATA,
 ) -> TimeSeries:
-    """Return lines over time; `thresholds` are drawn as dashed lines, `repeat` draws one panel per value."""
+    """Return lines over time.
+
+    Args:
+        title: Of the panel.
+        description: Of the panel.
+        queries: Expressions with their legends.
+        unit: As Grafana names it.
+        minimum: Of the axis; None lets it follow the values.
+        maximum: Of the axis.
+        thresholds: Fixed limits, drawn as dashed lines.
+        overrides: Settings of single lines.
+        stacked: For parts that sum to a whole.
+        filled: Whether the lines are lightly filled; not where a band says more.
+        none: What stands there where is no sample.
+    """
+    limits = {"fieldConfig": {"defaults": {"min": minimum, "max": maximum, "noValue": none}}}
     return TimeSeries(
         title=title,
         description=description,
         targets=targets(queries),
         unit=unit,
-        fillOpacity=10 if repeat is None else 0,
+        colorMode=SAFE,
+        fillOpacity=60 if stacked else 10 if filled else 0,
+        stacking={"group": "A", "mode": "normal"} if stacked else {},
         showPoints="never",
         tooltipMode="multi",
         tooltipSort="desc",
         thresholds=thresholds or [],
         thresholdsStyleMode="dashed" if thresholds else "off",
         overrides=overrides or [],
-        repeat=Repeat(variable=repeat, direction="h", maxPerRow=3) if repeat else Repeat(),
-        extraJson={"fieldConfig": {"defaults": {"min": minimum, "max": maximum}}},
+        extraJson=limits,
     )
 
 
-def table(
-    title: str,
-    description: str,
-    queries: Sequence[Query],
-    transformations: list[Json],
-    overrides: list[Json],
-) -> Table:
-    """Return a table of present values; its columns get their units by override."""
-    return Table(
+def state_timeline(
+    title: str, description: str, queries: Sequence[Query], mappings: list[Json], none: str = NO_DATA
+) -> StateTimeline:
+    """Return one bar per series that changes its colour and word with its value."""
+    defaults = {"noValue": none, "unit": "none", "thresholds": {"mode": "absolute", "steps": steps(NEUTRAL)}}
+    return StateTimeline(
         title=title,
         description=description,
-        targets=targets(queries, instant=True, form="table"),
-        transformations=transformations,
-        overrides=overrides,
-        unit="short",
+        targets=targets(queries),
+        mappings=mappings,
+        showValue="auto",
+        extraJson={"fieldConfig": {"defaults": defaults}},
     )

@@ -24,6 +24,7 @@ _SUFFIXES: Final = {"histogram": ("_bucket", "_sum", "_count")}
 BUILT_IN: Final = {
     "up": _TARGET,
     "ALERTS": frozenset({"alertname", "alertstate", "severity", *ml.API_LABELS}),
+    "ALERTS_FOR_STATE": frozenset({"alertname", "severity", *ml.API_LABELS}),
     "process_start_time_seconds": _TARGET,
     "process_resident_memory_bytes": _TARGET,
     "process_cpu_seconds_total": _TARGET,

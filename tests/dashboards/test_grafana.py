@@ -213,11 +213,11 @@ async def test_the_public_face_reads_the_environment(
     monkeypatch.setenv("GRAFANA_API_KEY", "nonsense")
     monkeypatch.setenv("GRAFANA_API_KEY_FILE", str(secret))
     monkeypatch.setenv("GRAFANA_ORG_ID", "1")
-    (created,) = await dashboards.create_grafana_dashboards()
-    assert created.status == "created"
+    created = await dashboards.create_grafana_dashboards()
+    assert {result.status for result in created} == {"created"}
     again = await dashboards.grafana_integration.create_dashboard(UID)
     assert again.status == "unchanged"
-    assert list(fake.versions) == [UID]
+    assert list(fake.versions) == [result.uid for result in created]
 
 
 async def test_an_unknown_dashboard_is_refused_with_the_known_ones() -> None:

@@ -47,6 +47,9 @@ type Property<Custom> =
       | Exclude<keyof schema.FieldConfig, 'custom'>]
   | { [Key in keyof Custom & string]-?: { id: `custom.${Key}`; value: Json<Custom[Key]> } }[keyof Custom & string];
 
+/** The registry of colour modes in @grafana/data has one more than the schema of classic dashboards lists. */
+type Color = Omit<Json<schema.FieldColor>, 'mode'> & { mode: Json<schema.FieldColorModeId> | 'palette-colorblind' };
+
 type Panel<Type extends string, Options, Custom = Record<string, never>> = Omit<
   Json<schema.Panel>,
   'type' | 'options' | 'fieldConfig' | 'targets' | 'datasource'
@@ -56,7 +59,7 @@ type Panel<Type extends string, Options, Custom = Record<string, never>> = Omit<
   targets?: Query[];
   options: Json<Options>;
   fieldConfig: {
-    defaults: Omit<Json<schema.FieldConfig>, 'custom'> & { custom?: Json<Custom> };
+    defaults: Omit<Json<schema.FieldConfig>, 'custom' | 'color'> & { color?: Color; custom?: Json<Custom> };
     overrides: { matcher: Json<schema.MatcherConfig>; properties: Property<Custom>[] }[];
   };
 };

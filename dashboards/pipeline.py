@@ -1,0 +1,238 @@
+"""RapidAPI - Sidecar and collector: whether the monitoring itself lives, keeps up, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from grafanalib.core import Dashboard
+
+from alert_rules.settings import DEFAULT
+from collector import contract as raw
+from dashboards.common import ANY_API
+from dashboards.frame import frame
+from dashboards.layout import Section, Sized
+from dashboards.names import FEATURES, PIPELINE
+from dashboards.palette import BAD, GOOD, NEUTRAL, WARN
+from dashboards.panels import named_lines, stat, steps, time_series, value_names
+from dashboards.queries import RANGE, RATE, own_series, per_api, process_series
+from ml_sidecar import contract as ml
+
+TITLE: Final = "RapidAPI - Sidecar and collector"
+
+_WHO: Final = "{{instance}}"
+_STALE_AFTER: Final = 2
+"""Probe intervals after which an API counts as silent."""
+
+
+def _per_process(expr: str, *labels: str) -> str:
+    return f"max by ({', '.join(('job', 'instance', *labels))}) ({expr})"
+
+
+def _own(metric: raw.Metric | ml.Metric) -> str:
+    return _per_process(own_series(metric))
+
+
+def _rate(metric: ml.Metric, *labels: str) -> str:
+    return _per_process(f"rate({own_series(metric)}[{RATE}])", *labels)
+
+
+def _now() -> list[Sized]:
+    up = stat(
+        "Processes",
+        "Whether Prometheus can scrape each process.",
+        [(_per_process(process_series("up")), "{{job}} {{instance}}")],
+        "none",
+        steps(NEUTRAL),
+        mappings=value_names((0, "down", BAD), (1, "up", GOOD)),
+    )
+    age = stat(
+        "Last scored",
+        "Time since the last successful scoring. After two minutes scores are no longer evidence and an alert fires.",
+        [(f"time() - {_own(ml.LAST_SCORE)}", _WHO)],
+        "s",
+        steps(GOOD, (4 * DEFAULT.interval, WARN), (DEFAULT.sidecar_max_age, BAD)),
+        none="never",
+    )
+    apis = stat(
+        "APIs scored",
+        "APIs in the last cycle.",
+        [(_own(ml.APIS), _WHO)],
+        "none",
+        steps(BAD, (1, NEUTRAL)),
+    )
+    silent = stat(
+        "Silent APIs",
+        "APIs whose last probe is older than two of their intervals, so that their features have ended.",
+        [(f"count({_probe_age()} > {_STALE_AFTER})", "silent")],
+        "none",
+        steps(WARN),
+        none="none, all are probed in time",
+    )
+    reload_ = stat(
+        "Collector configuration",
+        "Whether the last attempt to load the configuration succeeded.",
+        [(_own(raw.RELOAD_SUCCESS), _WHO)],
+        "none",
+        steps(NEUTRAL),
+        mappings=value_names((0, "refused", BAD), (1, "in service", GOOD)),
+    )
+    return [(up, 8), (age, 4), (apis, 4), (silent, 4), (reload_, 4)]
+
+
+def _probe_age() -> str:
+    """Return the age of each API's last probe in intervals of its own."""
+    return f"(time() - {per_api(own_series(raw.LAST_PROBE))}) / {per_api(own_series(raw.PROBE_INTERVAL))}"
+
+
+def _sidecar() -> list[Sized]:
+    interval = steps(NEUTRAL, (DEFAULT.interval, WARN))
+    cycle = time_series(
+        "Scoring cycle",
+        "How long the last cycle and its queries took. A cycle must stay below its interval of 15 s.",
+        [(_own(ml.CYCLE_DURATION), f"cycle, {_WHO}"), (_own(ml.QUERY_DURATION), f"queries, {_WHO}")],
+        "s",
+        thresholds=interval,
+    )
+    queries = time_series(
+        "Queries to Prometheus",
+        "Queries a second, and those that failed. All failures at zero: Prometheus answers.",
+        [(_rate(ml.QUERIES), f"sent, {_WHO}"), (_rate(ml.QUERY_FAILURES), f"failed, {_WHO}")],
+        "reqps",
+    )
+    exported = time_series(
+        "Exported series",
+        "Series in the sidecar's exposition.",
+        [(_own(ml.EXPORTED_SERIES), _WHO)],
+        "none",
+    )
+    lost = time_series(
+        "Series left out and samples refused",
+        "A second: series beyond the cap on exported series, and samples that were not finite or out of range. "
+        "All at zero: nothing is lost.",
+        [
+            (_rate(ml.SERIES_DROPPED), f"left out, {_WHO}"),
+            (_rate(ml.SAMPLES_REJECTED, "feature"), "{{feature}}"),
+        ],
+        "cps",
+        overrides=named_lines(
+            {name: (f"refused {shown.words}", shown.color) for name, shown in FEATURES.items()}
+        ),
+    )
+    return [(panel, 12) for panel in (cycle, queries, exported, lost)]
+
+
+def _collector() -> list[Sized]:
+    ages = time_series(
+        "Age of the last probe",
+        "In intervals of the API's own. Below 1 every probe came in time; above 2 the API counts as silent.",
+        [(_probe_age(), ANY_API)],
+        "none",
+        thresholds=steps(NEUTRAL, (_STALE_AFTER, WARN)),
+    )
+    planned = f"60 * sum(1 / {per_api(own_series(raw.PROBE_INTERVAL))})"
+    done = f"60 * sum({per_api(f'rate({own_series(raw.REQUESTS)}[{RATE}])', by='sum')})"
+    probes = time_series(
+        "Probes planned and requests made",
+        "Per minute. Requests above the plan are real traffic that was measured beside the probes; below it the "
+        "collector does not keep up.",
+        [(done, "requests"), (planned, "probes planned")],
+        "reqpm",
+    )
+    interval = time_series(
+        "Probe intervals",
+        "Time between two probes of each API, as configured.",
+        [(per_api(own_series(raw.PROBE_INTERVAL)), ANY_API)],
+        "s",
+    )
+    return [(panel, 8) for panel in (ages, probes, interval)]
+
+
+def _cost() -> list[Sized]:
+    memory = time_series(
+        "Memory",
+        "Resident memory of each process.",
+        [(_per_process(process_series("process_resident_memory_bytes")), _WHO), (_own(raw.MEMORY), _WHO)],
+        "bytes",
+    )
+    processor = time_series(
+        "CPU",
+        "Share of one core.",
+        [
+            (_per_process(f"rate({process_series('process_cpu_seconds_total')}[{RATE}])"), _WHO),
+            (f"{_own(raw.CPU)} / 100", _WHO),
+        ],
+        "percentunit",
+    )
+    uptime = stat(
+        "Running for",
+        "Time since each process started.",
+        [
+            (f"time() - {_per_process(process_series('process_start_time_seconds'))}", _WHO),
+            (_own(raw.UPTIME), _WHO),
+        ],
+        "s",
+        steps(NEUTRAL),
+        decimals=0,
+    )
+    return [(memory, 9), (processor, 9), (uptime, 6)]
+
+
+def _prometheus() -> list[Sized]:
+    scrapes = time_series(
+        "Scrapes",
+        "How long Prometheus takes to scrape each process.",
+        [(_per_process(process_series("scrape_duration_seconds")), _WHO)],
+        "s",
+    )
+    samples = time_series(
+        "Samples per scrape",
+        "What each process hands to Prometheus at a scrape.",
+        [(_per_process(process_series("scrape_samples_scraped")), _WHO)],
+        "none",
+    )
+    rules = time_series(
+        "Rule evaluation",
+        "How long each group of rules takes, beside the interval of 15 s that it must stay below.",
+        [
+            (
+                _per_process(process_series("prometheus_rule_group_last_duration_seconds"), "rule_group"),
+                "{{rule_group}}",
+            )
+        ],
+        "s",
+        thresholds=steps(NEUTRAL, (DEFAULT.interval, WARN)),
+        none="Prometheus does not scrape itself",
+    )
+    failed = stat(
+        "Rules that failed",
+        "Failed evaluations in the chosen time span.",
+        [(_failures(), _WHO)],
+        "none",
+        steps(GOOD, (1, BAD)),
+        decimals=0,
+        none="Prometheus does not scrape itself",
+    )
+    return [(scrapes, 7), (samples, 7), (rules, 7), (failed, 3)]
+
+
+def _failures() -> str:
+    failures = f"increase({process_series('prometheus_rule_evaluation_failures_total')}[{RANGE}])"
+    return f"sum by (job, instance) ({failures})"
+
+
+def dashboard() -> Dashboard:
+    """Return the dashboard."""
+    rows: list[tuple[str, list[Sized], dict[str, Any]]] = [
+        ("Now", _now(), {"height": 4}),
+        ("Sidecar", _sidecar(), {}),
+        ("Collector", _collector(), {}),
+        ("What they cost", _cost(), {}),
+        ("Prometheus", _prometheus(), {"height": 7}),
+    ]
+    return frame(
+        PIPELINE,
+        TITLE,
+        "Cycle times, queries, failures, series, probes and memory of the monitoring itself.",
+        [Section(title, panels, **options) for title, panels, options in rows],
+        processes=True,
+    )
