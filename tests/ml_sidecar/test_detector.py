@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ml_sidecar.episodes import EpisodeTracker
 from ml_sidecar.errors import NotEnoughDataError, NotTrainedError
@@ -230,20 +232,31 @@ def test_usual_values_in_an_unusual_combination_score() -> None:
     assert moved.score[0, 0] < 0.3
 
 
-def test_seasons_follow_the_local_clock_through_daylight_saving() -> None:
-    """A job at 09:00 in Lisbon is expected at 09:00 in Lisbon after the clocks have changed."""
-    local = LocalTime("Europe/Lisbon")
+CHANGES = {
+    "Europe/Lisbon": 1_792_890_000.0,
+    "America/New_York": 1_793_512_800.0,
+    "Australia/Sydney": 1_790_956_800.0,
+    "America/Sao_Paulo": 1_792_890_000.0,
+}
+"""When the clocks change in autumn (north) and spring (south) 2026; in São Paulo they no longer do."""
+
+
+@given(zone=st.sampled_from(sorted(CHANGES)), hour=st.integers(4, 22), size=st.floats(10.0, 500.0))
+@settings(max_examples=5, deadline=None)
+def test_seasons_follow_the_local_clock_through_daylight_saving(zone: str, hour: int, size: float) -> None:
+    """A job at 09:00 in Lisbon is expected at 09:00 in Lisbon after the clocks have changed; so it is elsewhere."""
+    local = LocalTime(zone)
     entity = (Entity("job", "test"),)
-    start = 1_791_849_600.0  # 2026-10-13; summer time ends on 2026-10-25
+    start = CHANGES[zone] - 12 * DAY
     times = start + STEP * np.arange(288 * 16)
     clock = local.local(times, entity)[:, 0] % DAY
-    busy = (clock >= 9 * 3600) & (clock < 10 * 3600)
+    busy = (clock >= hour * 3600) & (clock < (hour + 1) * 3600)
     rng = np.random.default_rng(0)
-    values = np.where(busy, 50.0, 5.0) + rng.normal(0, 0.5, len(times))
+    values = np.where(busy, 5.0 + size, 5.0) + rng.normal(0, 0.5, len(times))
     history = Window(start, STEP, entity, ("x",), values[:, None, None])
     scores = AnomalyDetector((Feature("x"),), local_time=local).walk(history)
-    changed = times >= 1_792_886_400.0 + DAY
-    assert scores.expected[changed & busy, 0, 0].min() > 40
+    changed = times >= CHANGES[zone] + DAY
+    assert scores.expected[changed & busy, 0, 0].min() > 5 + 0.75 * size
     assert scores.score[changed, 0].max() < 0.7
 
 

@@ -122,6 +122,24 @@ def test_an_empty_file_gives_an_empty_answer(tmp_path: Path) -> None:
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 1
 
 
+@given(data=st.data())
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_duplicates_within_a_slot_leave_the_other_rows_as_they_were(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    """A sample that came twice changes no score but its own: the last value of a slot is the one that is learnt."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    rows = [f"{START + HOUR * i},{100 + rng.normal():.4f},1" for i in range(120)]
+    twice = sorted(data.draw(st.sets(st.integers(1, 119), min_size=1, max_size=30)))
+    doubled = list(rows)
+    for i in reversed(twice):
+        doubled.insert(i, rows[i].replace(f"{START + HOUR * i}", f"{START + HOUR * i - 60}"))
+    plain = replay(tmp_path, rows).splitlines()[1:]
+    answered = dict.fromkeys(line.split(",")[0] for line in plain)
+    kept = [line for line in replay(tmp_path, doubled).splitlines()[1:] if line.split(",")[0] in answered]
+    assert kept == plain
+
+
 def test_forecasts_are_written_beside_the_scores(tmp_path: Path) -> None:
     """Each forecast was issued before its target."""
     rows = [f"{START + HOUR * i},{10 + i % 24},1" for i in range(24 * 6)]

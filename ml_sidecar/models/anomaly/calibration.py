@@ -119,10 +119,10 @@ def calibrate(peaks: Array, hours: float, groups: int, prior: float | Array = PR
     places = last - np.arange(HIGHEST)[:, None, None]
     highest = np.take_along_axis(ordered, np.maximum(places, 0), axis=0)
     highest = np.where((places >= 0) & (size > 0), highest, -np.inf)
-    usual, scale = _pooled(usual, own, count, size, groups, prior)
-    return Calibration(
-        usual, lesser, count.astype(np.float64), own + PRIOR_PEAKS * scale, size * hours / 168.0, highest
-    )
+    usual, scale, known = _pooled(usual, own, count, size, groups, prior)
+    # Siblings stand in for the first peak: an API that is hours old is judged as if it had had one as theirs usually are.
+    weeks = np.maximum(size, known) * hours / 168.0
+    return Calibration(usual, lesser, count.astype(np.float64), own + PRIOR_PEAKS * scale, weeks, highest)
 
 
 def _usual(peaks: Array, weeks: Array) -> tuple[Array, Array]:
@@ -142,10 +142,10 @@ def _usual(peaks: Array, weeks: Array) -> tuple[Array, Array]:
 
 def _pooled(
     usual: Array, own: Array, count: Array, size: Array, groups: int, prior: float | Array
-) -> tuple[Array, Array]:
-    """Usual peak drawn towards the siblings' while there are few of its own, and the siblings' mean excess."""
+) -> tuple[Array, Array, Array]:
+    """Usual peak drawn towards the siblings' while there are few of its own, their mean excess, and 1 where there is a pool."""
     if usual.shape[1] < POOL_LEAST * groups:
-        return usual, np.broadcast_to(np.asarray(prior), usual.shape)
+        return usual, np.broadcast_to(np.asarray(prior), usual.shape), np.zeros(usual.shape)
     shape = (usual.shape[0], -1, groups)
     grown = (size >= POOL_WEEK).reshape(shape)
     enough = grown.sum(axis=1, keepdims=True) >= POOL_LEAST
@@ -159,4 +159,5 @@ def _pooled(
     return (
         np.where(enough, drawn, usual.reshape(shape)).reshape(usual.shape),
         np.where(enough, scale, known).repeat(usual.shape[1] // groups, axis=1).reshape(usual.shape),
+        enough.repeat(usual.shape[1] // groups, axis=1).reshape(usual.shape).astype(np.float64),
     )
