@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 import yaml
 from grafana_foundation_sdk.models import units
 
@@ -418,6 +419,22 @@ def test_d27_alerts_link_to_a_dashboard() -> None:
             and not uids & set(re.findall(r"/d/(\w+)", rule.annotations["dashboard_url"]))
         ),
     )
+
+
+@pytest.mark.parametrize("name", [*ml.RECORDED])
+def test_d27_learnt_thresholds_are_drawn_with_the_feature(name: str) -> None:
+    """Where an alert compares a feature with its learnt threshold, a panel shows both in one picture."""
+    rules = [rule for group in groups() for rule in group.rules]
+    compared = any(
+        found.name == ml.THRESHOLD.name and found.matchers.get("feature") == ("=", name)
+        for rule in rules
+        for found in selectors(parse(rule.expr))
+    )
+    shown = [
+        {found.name for target in panel["targets"] for found in selectors(parse(target["expr"]))}
+        for _, panel in panels("timeseries")
+    ]
+    assert not compared or any({ml.RECORDED[name], ml.THRESHOLD.name} <= names for names in shown)
 
 
 def test_generated_dashboards_are_the_ones_looked_at() -> None:

@@ -89,7 +89,7 @@ def board() -> Iterator[Json]:
 def test_a_dashboard_that_breaks_a_statement_is_caught(mistake: str, board: Json, tmp_path: Path) -> None:
     """Whoever breaks a convention hears of it by its number."""
     number = mistake.partition(" ")[0]
-    (statement,) = (check for name, check in vars(statements).items() if name.startswith(f"test_{number}_"))
+    statement = next(check for name, check in vars(statements).items() if name.startswith(f"test_{number}_"))
     if mistake == "d1 same title":
         BOARDS.append(copy.deepcopy(board))
     MISTAKES[mistake](board)

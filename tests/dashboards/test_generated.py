@@ -1,4 +1,4 @@
-"""What every generated dashboard must hold to; the numbers are those of the conventions."""
+"""How dashboards become files; what every dashboard holds to is tested in tests/conventions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ import yaml
 from grafanalib.core import Dashboard, Stat, TimeSeries
 
 from alert_rules.errors import GeneratedFilesDifferError
-from alert_rules.generate import PROVISIONING
-from alert_rules.servers import prometheus_config
 from dashboards import generate
 from dashboards.layout import Section, place
 from dashboards.modernize import modernize
-from dashboards.provisioning import dashboard_providers, datasources
 from demo.tools import tool
-from tests.dashboards.asked import asked, data_panels, fill, panels_of
+from tests.dashboards.asked import asked, data_panels, fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,27 +60,6 @@ def test_check_finds_changed_and_left_over_dashboards(tmp_path: Path) -> None:
     assert set(caught.value.paths) == {edited, left_over}
 
 
-def test_uids_and_titles_are_unique() -> None:
-    """D1: Grafana loads every dashboard; none hides another."""
-    assert all(uid == board["uid"] and len(uid) <= 40 for uid, board in BOARDS.items())
-    assert len({board["title"] for board in BOARDS.values()}) == len(BOARDS)
-    assert BOARDS["rapidapi_overview"]["title"] == "RapidAPI - Overview"
-
-
-@EACH
-def test_the_file_is_of_the_present_schema_and_owned_by_the_generator(board: dict[str, Any]) -> None:
-    """D2-D4, D18, D19: no id or version, not editable, schema 41, a refresh no faster than the scrapes, shared links."""
-    assert "id" not in board
-    assert "version" not in board
-    assert board["editable"] is False
-    assert board["schemaVersion"] == 41
-    assert board["refresh"] == "30s"
-    (link,) = board["links"]
-    assert link["includeVars"]
-    assert link["keepTime"]
-    assert set(link["tags"]) <= set(board["tags"])
-
-
 @EACH
 def test_every_expression_parses(board: dict[str, Any], tmp_path: Path) -> None:
     """D11: Prometheus' own parser accepts each expression, also for an API whose name is full of special characters."""
@@ -107,25 +83,6 @@ def test_every_expression_parses(board: dict[str, Any], tmp_path: Path) -> None:
 
 
 @EACH
-def test_panels_do_not_overlap(board: dict[str, Any]) -> None:
-    """D15: tiles lie side by side within 24 columns, and ids are unique inside collapsed rows too."""
-    ids = [panel["id"] for panel in panels_of(board["panels"])]
-    assert len(set(ids)) == len(ids)
-    for group in (board["panels"], *(panel["panels"] for panel in board["panels"] if panel.get("panels"))):
-        taken: set[tuple[int, int]] = set()
-        for panel in group:
-            tile = panel["gridPos"]
-            assert tile["x"] + tile["w"] <= 24
-            cells = {
-                (x, y)
-                for x in range(tile["x"], tile["x"] + tile["w"])
-                for y in range(tile["y"], tile["y"] + tile["h"])
-            }
-            assert not cells & taken, panel["title"]
-            taken |= cells
-
-
-@EACH
 def test_threshold_steps_rise_from_a_base(board: dict[str, Any]) -> None:
     """Colours change at rising values, starting from minus infinity, as Grafana expects them."""
     for path, value in _walk(board):
@@ -133,35 +90,6 @@ def test_threshold_steps_rise_from_a_base(board: dict[str, Any]) -> None:
             assert value[0]["value"] is None, path
             limits = [step["value"] for step in value[1:]]
             assert limits == sorted(limits), path
-
-
-def test_grafana_finds_prometheus_and_alertmanager() -> None:
-    """P1-P3, P8: fixed uids that the dashboards use, not editable, at the interval of the scrapes."""
-    content = datasources()
-    prometheus, alertmanager = content["datasources"]
-    assert content["prune"]
-    assert prometheus["uid"] == BOARDS["rapidapi_overview"]["templating"]["list"][0]["current"]["value"]
-    assert (prometheus["access"], prometheus["isDefault"], prometheus["editable"]) == ("proxy", True, False)
-    interval = yaml.safe_load(prometheus_config())["global"]["scrape_interval"]
-    assert prometheus["jsonData"]["timeInterval"] == interval
-    assert alertmanager["jsonData"] == {"implementation": "prometheus", "handleGrafanaManagedAlerts": False}
-
-
-def test_grafana_loads_the_folder_and_lets_nobody_edit_it() -> None:
-    """P4, P5: folders come from the file structure, the files stay the one source."""
-    (provider,) = dashboard_providers()["providers"]
-    assert provider["allowUiUpdates"] is False
-    assert provider["options"]["foldersFromFilesStructure"]
-    assert provider["folder"] == provider["folderUid"] == ""
-    assert not provider["options"]["path"].startswith("/etc/grafana/provisioning")
-    assert (PROVISIONING / generate.DASHBOARDS).name == "RapidAPI"
-
-
-def test_provisioning_values_hold_no_dollar() -> None:
-    """P7: Grafana would replace `$` in these files by environment variables."""
-    for path, text in generate.files().items():
-        if path.suffix == ".yml":
-            assert "$" not in text
 
 
 def test_what_grafanalib_leaves_out_is_put_right() -> None:
