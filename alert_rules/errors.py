@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from collector.errors import Problem
+
 
 class AlertRulesError(Exception):
     """Base of every error of this package."""
@@ -26,6 +28,20 @@ class GeneratedFilesDifferError(AlertRulesError):
         self.command = command
         names = ", ".join(str(path) for path in paths)
         super().__init__(f"generated files are out of date: {names}; run `{command}`")
+
+
+class ReceiversError(AlertRulesError):
+    """The file that says who is told is refused; the message has one line for each problem, and no value of the file.
+
+    Attributes:
+        path: The file.
+        problems: Everything that is wrong.
+    """
+
+    def __init__(self, path: Path, *problems: Problem) -> None:
+        self.path = path
+        self.problems = problems
+        super().__init__("\n".join(f"{path}: {problem}" for problem in problems))
 
 
 class InvalidRuleError(AlertRulesError):
@@ -52,3 +68,29 @@ class ReloadRefusedError(AlertRulesError):
         self.url = url
         self.reason = reason
         super().__init__(f"{url} refused to reload, the former rules stay in service: {reason}")
+
+
+class UncheckedRulesError(AlertRulesError):
+    """Nobody could check the rules, and a wrong one would keep Prometheus from starting; nothing has changed.
+
+    Attributes:
+        reason: Why Prometheus could not be asked.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"nothing has changed: there is no promtool to check the rules, and {reason}; install promtool (it comes "
+            "with Prometheus; `python -m demo.tools` fetches it), or start Prometheus"
+        )
+
+
+class ListenError(AlertRulesError):
+    """The address of the receiver is taken, not ours, or not allowed."""
+
+    def __init__(self, host: str, port: int, cause: str) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(
+            f"cannot listen on {host}:{port} ({cause}); stop the program that uses it, or take another --port"
+        )

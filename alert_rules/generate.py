@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from alert_rules import anomaly, availability, features, pipeline
-from alert_rules.servers import alertmanager_config, prometheus_config
+from alert_rules.alertmanager import TEMPLATES, alertmanager_config, message_templates
+from alert_rules.receivers import RECEIVERS_FILE, load_receivers
+from alert_rules.servers import prometheus_config
 from alert_rules.settings import DEFAULT
 from alert_rules.writer import GENERATED, GENERATOR, check_tree, to_yaml, write_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from alert_rules.model import Group
     from alert_rules.settings import Settings
 
 PROVISIONING: Final = Path(__file__).resolve().parent.parent / "provisioning"
 RULES: Final = Path("prometheus/rules")
+ALERTMANAGER: Final = Path("alertmanager")
 _BUILDERS: Final = (features.group, features.slow_group, availability.group, anomaly.group, pipeline.group)
 
 
@@ -32,28 +37,34 @@ def rule_files(settings: Settings = DEFAULT) -> dict[str, str]:
     }
 
 
-def files(settings: Settings = DEFAULT) -> dict[Path, str]:
-    """Return the text of every generated file by its path below `provisioning/`."""
-    rules = {RULES / name: text for name, text in rule_files(settings).items()}
+def files(settings: Settings = DEFAULT, receivers: Path = RECEIVERS_FILE) -> dict[Path, str]:
+    """Return the text of every generated file by its path below `provisioning/`.
+
+    Raises:
+        ReceiversError: If the file that says who is told is not valid.
+    """
+    told = load_receivers(receivers)
+    rules = {RULES / name: text for name, text in rule_files(told.links.applied_to(settings)).items()}
     return {
         Path("prometheus/prometheus.yml"): prometheus_config(settings=settings),
-        Path("alertmanager/alertmanager.yml"): alertmanager_config(),
+        ALERTMANAGER / "alertmanager.yml": alertmanager_config(told),
+        ALERTMANAGER / TEMPLATES: message_templates(),
         **rules,
     }
 
 
-def write(root: Path = PROVISIONING, settings: Settings = DEFAULT) -> list[Path]:
+def write(root: Path = PROVISIONING, wanted: Mapping[Path, str] | None = None) -> list[Path]:
     """Write every file and remove rule files that are no longer generated; return what was changed."""
-    return write_tree(root, files(settings), _owned(root))
+    return write_tree(root, files() if wanted is None else wanted, _owned(root))
 
 
-def check(root: Path = PROVISIONING, settings: Settings = DEFAULT) -> None:
+def check(root: Path = PROVISIONING, wanted: Mapping[Path, str] | None = None) -> None:
     """Compare the files on disk with what would be generated.
 
     Raises:
         GeneratedFilesDifferError: If any differs, is missing, or is left over from a group that is gone.
     """
-    check_tree(root, files(settings), _owned(root), GENERATOR)
+    check_tree(root, files() if wanted is None else wanted, _owned(root), GENERATOR)
 
 
 def _owned(root: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from alert_rules.errors import InvalidRuleError
 from collector import contract as raw
 from ml_sidecar import contract as ml
 
+_FEATURES: Final = {series: feature for feature, series in ml.RECORDED.items()}
 _RECORDED: Final = {*ml.RECORDED.values(), ml.RESPONSE_TIME_P95, ml.ALERTS_ACTIVE}
 _EXPOSED: Final[dict[str, raw.Metric | ml.Metric]] = {
     metric.name: metric for metric in (*raw.METRICS, *ml.METRICS)
@@ -19,10 +20,19 @@ _OUR_NAME: Final = re.compile(r"rapidapi_\w*")
 
 
 class Resolved(NamedTuple):
-    """An expression, and whether it is worth nothing once the sidecar is silent."""
+    """An expression, and what is known about it.
+
+    Attributes:
+        expr: The PromQL.
+        needs_sidecar: Whether it is worth nothing once the sidecar is silent.
+        per_api: Whether its series carry the labels of one API, as far as is known.
+        feature: The feature that it is, if it is one.
+    """
 
     expr: str
     needs_sidecar: bool = False
+    per_api: bool = False
+    feature: str | None = None
 
 
 def resolve(metric: str) -> Resolved:
@@ -38,8 +48,10 @@ def resolve(metric: str) -> Resolved:
     if not text:
         raise InvalidRuleError("metric", "is empty; give a metric name or a PromQL expression")
     name = ml.RECORDED.get(text) or ml.MISSION_ALIASES.get(text, text)
+    if name in _FEATURES:
+        return Resolved(name, per_api=True, feature=_FEATURES[name])
     if name in _RECORDED:
-        return Resolved(name)
+        return Resolved(name, per_api=name != ml.ALERTS_ACTIVE)
     if name in _EXPOSED:
         return _exposed(_EXPOSED[name], of_success_rate=text in ml.MISSION_ALIASES)
     if _OUR_NAME.fullmatch(name):
@@ -56,7 +68,7 @@ def _exposed(metric: raw.Metric | ml.Metric, *, of_success_rate: bool) -> Resolv
         )
     chosen = f'{{feature="{ml.SUCCESS_RATE}"}}' if of_success_rate and "feature" in metric.labels else ""
     expr = f"max by ({', '.join(metric.label_names)}) ({metric.name}{chosen})"
-    return Resolved(expr, needs_sidecar=metric.name in _SIDECAR)
+    return Resolved(expr, needs_sidecar=metric.name in _SIDECAR, per_api=metric.per_api)
 
 
 def _similar(name: str) -> str:

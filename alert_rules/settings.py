@@ -50,6 +50,9 @@ class Settings:
     sidecar_memory: int = 86400
     """How long a sidecar that vanished is still expected back in its environment."""
 
+    custom_for: int = 60
+    """What people ask for must hold this long."""
+
     series_limit: int = 50_000
     """Above this many series or alerts a rule fails visibly instead of filling the memory."""
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from alert_rules.alertmanager import alertmanager_config
 from alert_rules.generate import rule_files
-from alert_rules.servers import alertmanager_config, prometheus_config
+from alert_rules.receivers import Receivers, Webhook
+from alert_rules.servers import prometheus_config
 from collector.contract import API_LABELS, JOB
 from demo.law import TIMEOUT_SECONDS
 
@@ -47,8 +49,8 @@ def prometheus_text(ports: Ports, silent: Collection[str] = ()) -> str:
 
 def alertmanager_text(ports: Ports) -> str:
     """Return `alertmanager.yml`, which delivers to the simulator, and sooner than one would want of a pager."""
-    webhook = f"{ports.url('simulator')}/_demo/alerts"
-    return alertmanager_config(webhook_url=webhook, group_wait=5, group_interval=15)
+    webhook = Webhook(type="webhook", url=f"{ports.url('simulator')}/_demo/alerts")
+    return alertmanager_config(Receivers(receivers=[webhook]), group_wait=5, group_interval=15)
 
 
 def write_rules(directory: Path) -> None:

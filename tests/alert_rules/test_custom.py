@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 import yaml
+from typer.testing import CliRunner
 
 import alert_rules
 from alert_rules import promtool
+from alert_rules.cli import app
 from alert_rules.custom import AlertManager, CustomRuleResult
-from alert_rules.errors import InvalidRuleError, ReloadRefusedError
+from alert_rules.custom_rule import LEARNT_BOUNDS
+from alert_rules.errors import InvalidRuleError, ReloadRefusedError, UncheckedRulesError
 from alert_rules.generate import rule_files
 from alert_rules.metrics import resolve
 from alert_rules.servers import prometheus_config
@@ -23,7 +28,8 @@ from demo.processes import free_port, start_prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from click.testing import Result
 
 NOBODY = "http://127.0.0.1:1"
 
@@ -92,7 +98,9 @@ async def test_a_rule_is_written_checked_and_in_service_at_once(tmp_path: Path) 
     (rule,) = _rules(tmp_path / "custom.yml")
     assert rule["alert"] == "Latência alta da API"
     assert rule["expr"] == "rapidapi_api_response_time_seconds > 2.5"
-    assert rule["labels"] == {"severity": "warning", "component": "custom"}
+    assert rule["labels"] == {"severity": "warning", "component": "custom", "kind": "custom"}
+    assert rule["for"] == "1m"
+    assert "var-api_name=" in rule["annotations"]["dashboard_url"]
     assert rule["annotations"]["summary"] == "The API is slower than our customers accept."
 
 
@@ -144,7 +152,11 @@ async def test_a_rule_on_the_models_needs_a_sidecar_that_scores(tmp_path: Path) 
         ({"name": " "}, "name: is empty"),
         ({"operator": "above"}, "operator: 'above' is none of >, >=, <, <=, ==, !="),
         ({"severity": "urgent"}, "severity: 'urgent' is none of critical, warning, info, none"),
-        ({"threshold": float("nan")}, "threshold: nan is not a finite number"),
+        ({"threshold": float("nan")}, "threshold: nan is neither a finite number nor `learned`"),
+        ({"threshold": True}, "threshold: True is neither"),
+        ({"threshold": "learnt"}, "threshold: 'learnt' is neither a finite number nor `learned`"),
+        ({"name": "one\ntwo"}, "holds a line break"),
+        ({"name": "RapidAPIDown"}, "'RapidAPIDown' is a built-in alert; choose another name"),
         ({"metric": ""}, "metric: is empty"),
         ({"metric": "rapidapi_api_sucess_rate"}, "did you mean rapidapi_api_success_rate"),
         ({"metric": "rapidapi_api_requests_total"}, "is a counter, which only rises"),
@@ -212,21 +224,198 @@ async def test_a_file_damaged_by_hand_is_not_overwritten(tmp_path: Path) -> None
     assert (tmp_path / "custom.yml").read_text() == "groups: ["
 
 
-async def test_without_promtool_the_rule_is_added_unchecked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where there is no promtool, the result says that nobody has checked the rule."""
+@pytest.fixture
+def _no_promtool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without promtool."""
 
     def missing(name: str) -> Path:
         raise ToolMissingError([name], "install it")
 
     monkeypatch.setattr(promtool, "tool", missing)
-    assert not (await _add(AlertManager(tmp_path, NOBODY))).validated
+
+
+@pytest.mark.usefixtures("_no_promtool")
+async def test_without_promtool_prometheus_itself_judges(tmp_path: Path) -> None:
+    """Where there is no promtool, a rule that Prometheus takes is in service, and the result says who has checked it."""
+    with _prometheus_that_answers(200) as (url, _):
+        result = await _add(AlertManager(tmp_path, url))
+    assert (result.validated, result.reloaded) == (False, True)
+
+
+@pytest.mark.usefixtures("_no_promtool")
+async def test_what_nobody_can_check_is_not_written(tmp_path: Path) -> None:
+    """A wrong rule would keep Prometheus from starting; the error says what is needed."""
+    with pytest.raises(UncheckedRulesError, match=r"no promtool .* cannot be reached .*python -m demo.tools"):
+        await _add(AlertManager(tmp_path, NOBODY))
+    assert _names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "operator", "severity", "compared"),
+    [
+        ("response_time", ">", "warning", 'feature="response_time",severity="warning",bound="upper"'),
+        (
+            "rapidapi_api_success_rate",
+            "<=",
+            "critical",
+            'feature="success_rate",severity="critical",bound="lower"',
+        ),
+        (
+            "requests_per_minute",
+            "<",
+            "warning",
+            'feature="requests_per_minute",severity="warning",bound="lower"',
+        ),
+    ],
+)
+async def test_a_learnt_threshold_is_the_one_of_the_side_and_severity(
+    metric: str, operator: str, severity: str, compared: str, tmp_path: Path
+) -> None:
+    """`learned` compares with what the sidecar has learnt, as long as it scores; promtool accepts it."""
+    result = await _add(
+        AlertManager(tmp_path, NOBODY),
+        metric=metric,
+        operator=operator,
+        severity=severity,
+        threshold="learned",
+    )
+    assert result.validated
+    assert f"\n  {operator} on (api_name, environment) max by (api_name, environment)" in result.expr
+    assert f"(rapidapi_ml_threshold{{{compared}}})" in result.expr
+    assert "rapidapi_ml_last_score_timestamp_seconds" in result.expr
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"operator": "<"},
+            "operator: nothing is learnt for response_time <; take > or >=, or give a number",
+        ),
+        ({"operator": "=="}, "operator: nothing is learnt for response_time ==; take > or >="),
+        ({"severity": "info"}, "severity: nothing is learnt for 'info'; take warning or critical, or give a"),
+        ({"metric": "node_load1"}, "threshold: nothing is learnt for 'node_load1', only for success_rate, "),
+        ({"metric": "ml_anomaly"}, "threshold: nothing is learnt for 'ml_anomaly'"),
+    ],
+)
+async def test_what_is_not_learnt_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    """A comparison with a threshold that does not exist would never fire; it is refused instead."""
+    with pytest.raises(InvalidRuleError, match=message):
+        await _add(AlertManager(tmp_path, NOBODY), threshold="learned", **changes)
+    assert _names(tmp_path) == []
+
+
+def test_thresholds_are_learnt_on_the_side_on_which_a_feature_is_bad() -> None:
+    """What may be compared with `learned` is what the shipped features make the sidecar learn."""
+    shipped = yaml.safe_load(Path("ml_sidecar/sidecar.yml").read_text(encoding="utf-8"))["features"]
+    bounds = {"below": ("lower",), "above": ("upper",), "both": ("lower", "upper")}
+    assert {name: bounds[feature["direction"]] for name, feature in shipped.items()} == LEARNT_BOUNDS
+
+
+async def test_rules_are_listed_and_removed(tmp_path: Path) -> None:
+    """The list shows what was asked for; what is removed is gone, and the file with the last one."""
+    manager = AlertManager(tmp_path, NOBODY)
+    assert await manager.list_custom_alert_rules() == []
+    await _add(manager)
+    await _add(manager, name="other", description="Another one.")
+    assert [
+        (rule.name, rule.severity, rule.description) for rule in await manager.list_custom_alert_rules()
+    ] == [
+        ("Latência alta da API", "warning", "The API is slower than our customers accept."),
+        ("other", "warning", "Another one."),
+    ]
+    removed = await manager.remove_custom_alert_rule("Latência alta da API")
+    assert removed.message.startswith("'Latência alta da API' is removed from ")
+    assert [rule.name for rule in await manager.list_custom_alert_rules()] == ["other"]
+    await manager.remove_custom_alert_rule("other")
+    assert _names(tmp_path) == []
+
+
+async def test_removing_what_is_not_there_says_what_is(tmp_path: Path) -> None:
+    """A misspelt name is refused with the nearest one."""
+    manager = AlertManager(tmp_path, NOBODY)
+    with pytest.raises(InvalidRuleError, match=r"no custom rule 'x' in \S+custom.yml$"):
+        await manager.remove_custom_alert_rule("x")
+    await _add(manager)
+    with pytest.raises(
+        InvalidRuleError, match=r"'Latencia alta da API' in .*; there is 'Latência alta da API'"
+    ):
+        await manager.remove_custom_alert_rule("Latencia alta da API")
+
+
+async def test_a_refused_removal_leaves_the_rule(tmp_path: Path) -> None:
+    """If Prometheus does not take the file without the rule, the file with it is back."""
+    await _add(AlertManager(tmp_path, NOBODY))
+    before = (tmp_path / "custom.yml").read_text()
+    with _prometheus_that_answers(500) as (url, _), pytest.raises(ReloadRefusedError):
+        await AlertManager(tmp_path, url).remove_custom_alert_rule("Latência alta da API")
+    assert (tmp_path / "custom.yml").read_text() == before
+
+
+async def test_rules_added_at_once_are_all_kept(tmp_path: Path) -> None:
+    """Two programs that add a rule at the same moment do not lose one."""
+    managers = [AlertManager(tmp_path, NOBODY) for _ in range(4)]
+    await asyncio.gather(*(_add(manager, name=f"rule {n}") for n, manager in enumerate(managers)))
+    assert len(_rules(tmp_path / "custom.yml")) == 4
+
+
+def _run(*arguments: str, folder: Path) -> Result:
+    return CliRunner().invoke(
+        app, [*arguments], env={"RULES_DIR": str(folder), "PROMETHEUS_URL": NOBODY, "TERM": "dumb"}
+    )
+
+
+def test_the_command_adds_lists_and_removes(tmp_path: Path) -> None:
+    """`add`, `list` and `remove` do what the Python face does, and find folder and server in the environment."""
+    asked = [
+        "--metric",
+        "performance_trend",
+        "--operator",
+        "<",
+        "--threshold",
+        "-5",
+        "--description",
+        "Falls.",
+    ]
+    added = _run("add", "Tendência [má]", *asked, folder=tmp_path)
+    assert added.exit_code == 0, added.output
+    assert "'Tendência [má]' is written to" in added.output
+    assert _run("list", folder=tmp_path).output.splitlines() == [
+        "Tendência [má] (warning)",
+        '    max by (api_name, environment, feature) (rapidapi_ml_performance_trend{feature="success_rate"}) < -5.0',
+        "    and on (environment) (time() - max by (environment) (rapidapi_ml_last_score_timestamp_seconds) < 120)",
+        "    Falls.",
+    ]
+    assert _run("remove", "Tendência [má]", folder=tmp_path).exit_code == 0
+    assert _run("list", folder=tmp_path).output == "No custom rules.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["remove", "x"], "alert_rules: name: there is no custom rule 'x' in "),
+        (
+            ["add", "x", "--metric", "up", "--operator", ">", "--threshold", "many", "--description", "d"],
+            "alert_rules: threshold: 'many' is neither a finite number nor `learned`",
+        ),
+        (
+            ["add", "x", "--metric", "sum(up", "--operator", ">", "--threshold", "1", "--description", "d"],
+            "alert_rules: rule: promtool refuses it: ",
+        ),
+    ],
+)
+def test_the_command_refuses_in_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
+    """A mistake is one line on standard error and exit code 1."""
+    done = _run(*arguments, folder=tmp_path)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.integration
+@pytest.mark.usefixtures("_no_promtool")
 async def test_a_real_prometheus_takes_the_rules_and_the_added_one(tmp_path: Path) -> None:
-    """A running Prometheus has the generated rules in service, and the custom one as soon as the call returns."""
+    """A running Prometheus has the rules and the custom one as soon as the call returns, and keeps them if the next is bad."""
     rules = tmp_path / "rules"
     rules.mkdir()
     for name, text in rule_files().items():
@@ -237,9 +426,16 @@ async def test_a_real_prometheus_takes_the_rules_and_the_added_one(tmp_path: Pat
         collectors=dead, sidecars=dead, prometheus=dead[0], alertmanagers=dead, rule_files=[f"{rules}/*.yml"]
     )
     with start_prometheus(tmp_path, config, port) as server:
-        result = await _add(AlertManager(rules, server.url), metric="up", threshold=0)
-        assert result.reloaded
+        manager = AlertManager(rules, server.url)
+        assert (await _add(manager, metric="up", threshold=0)).reloaded
+        with pytest.raises(
+            ReloadRefusedError, match="former rules stay in service: HTTP 500: failed to reload"
+        ):
+            await _add(manager, name="broken", metric="sum(up")
         groups = _groups(server.url)
         custom = next(group for group in groups if group["name"] == "custom")
         assert [rule["name"] for rule in custom["rules"]] == ["Latência alta da API"]
         assert {group["name"] for group in groups} == {"custom", *(name[:-4] for name in rule_files())}
+        assert [rule["alert"] for rule in _rules(rules / "custom.yml")] == ["Latência alta da API"]
+        await manager.remove_custom_alert_rule("Latência alta da API")
+        assert "custom" not in {group["name"] for group in _groups(server.url)}

@@ -11,7 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from alert_rules import generate
-from alert_rules.__main__ import main
+from alert_rules.cli import app
 from alert_rules.errors import GeneratedFilesDifferError
 from alert_rules.model import AlertingRule
 from alert_rules.settings import DEFAULT, duration
@@ -64,16 +64,30 @@ def test_rules_of_ones_own_are_left_alone(tmp_path: Path) -> None:
 
 def test_the_command_writes_and_checks(tmp_path: Path) -> None:
     """`python -m alert_rules` writes, `--check` fails with a remedy and writes nothing."""
-    import typer
-
-    app = typer.Typer()
-    app.command()(main)
     failing = CliRunner().invoke(app, ["--check", "--output", str(tmp_path)])
     assert failing.exit_code == 1
     assert "python -m alert_rules" in failing.output
     assert list(tmp_path.iterdir()) == []
     assert CliRunner().invoke(app, ["--output", str(tmp_path)]).exit_code == 0
     assert CliRunner().invoke(app, ["--check", "--output", str(tmp_path)]).exit_code == 0
+
+
+def test_the_command_takes_a_file_of_ones_own(tmp_path: Path) -> None:
+    """`--config` names who is told and where links lead; a mistake in it is one line and exit code 1."""
+    config = tmp_path / "receivers.yml"
+    config.write_text(
+        "receivers: [{type: webhook, url: 'http://hook.example/'}]\nlinks: {grafana: 'https://grafana.example'}"
+    )
+    arguments = ["--config", str(config), "--output", str(tmp_path / "out")]
+    assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert "url: http://hook.example/" in (tmp_path / "out/alertmanager/alertmanager.yml").read_text()
+    assert "https://grafana.example/d/" in (tmp_path / "out" / generate.RULES / "anomaly.yml").read_text()
+    config.write_text("receivers: [{type: fax}]")
+    failing = CliRunner().invoke(app, arguments)
+    assert failing.exit_code == 1
+    assert failing.output.startswith(
+        f"alert_rules: {config}: receivers[0].type: none of the types; write one of"
+    )
 
 
 def test_every_file_says_where_it_comes_from() -> None:

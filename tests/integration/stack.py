@@ -19,8 +19,10 @@ from typing import Any, TypeVar
 import requests
 import yaml
 
+from alert_rules.alertmanager import alertmanager_config
 from alert_rules.generate import rule_files
-from alert_rules.servers import alertmanager_config, prometheus_config
+from alert_rules.receivers import Receivers
+from alert_rules.servers import prometheus_config
 from alert_rules.settings import DEFAULT
 from demo.backfill import load_history, write_history
 from demo.fleet import find
@@ -51,6 +53,7 @@ FAST = replace(
     after_down=24,
     anomaly_for=1,
     hold=8,
+    custom_for=4,
     sidecar_max_age=10,
     sidecar_silent_for=10,
 )
@@ -99,7 +102,7 @@ class Stack:
         self._running.enter_context(
             start_alertmanager(
                 self.directory / "alertmanager",
-                alertmanager_config(group_wait=1, group_interval=2, repeat_interval=3600),
+                alertmanager_config(Receivers(), group_wait=1, group_interval=2, repeat_interval=3600),
                 self.port["alertmanager"],
             )
         )

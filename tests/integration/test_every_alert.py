@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote_plus
 
 import pytest
 import requests
 
+from alert_rules.alertmanager import alertmanager_config
+from alert_rules.custom import AlertManager
 from alert_rules.generate import groups, rule_files
 from alert_rules.model import AlertingRule
-from alert_rules.servers import alertmanager_config, prometheus_config
+from alert_rules.receivers import Receivers
+from alert_rules.servers import prometheus_config
 from alert_rules.settings import DEFAULT
 from demo.processes import LOOPBACK, free_port, start_alertmanager, start_prometheus
 from ml_sidecar import contract as ml
@@ -37,55 +42,62 @@ def scenarios() -> dict[str, Scenario]:
     return {name: build() for name, build in SCENARIOS.items()}
 
 
+@dataclass(frozen=True)
+class World:
+    """A Prometheus with all rules and all scenarios, and the Alertmanager that it tells."""
+
+    prometheus: str
+    rules: Path
+    alertmanager: str
+
+    def alerts(self, alertname: str) -> list[dict[str, Any]]:
+        """The alerts of that name that Alertmanager holds."""
+        found = requests.get(
+            f"{self.alertmanager}/api/v2/alerts", params={"filter": f'alertname="{alertname}"'}, timeout=10
+        )
+        return list(found.json())
+
+    def wait_for_alert(self, alertname: str, scenario: Scenario) -> dict[str, Any]:
+        """The alert with the labels and the description of the scenario, as soon as Alertmanager holds it."""
+
+        def fits(alert: dict[str, Any]) -> bool:
+            labels = {"alertname": alertname, **scenario.labels}
+            return alert["labels"] == labels and scenario.says(alert["annotations"]["description"])
+
+        try:
+            return wait_for(alertname, lambda: next(filter(fits, self.alerts(alertname)), None), 75.0)
+        except AssertionError as error:
+            error.add_note(f"wanted: {scenario.labels}\n{scenario.description}")
+            error.add_note(f"Alertmanager holds: {self.alerts(alertname)}")
+            raise
+
+
 @pytest.fixture(scope="module")
-def alertmanager(scenarios: dict[str, Scenario], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an Alertmanager to which a Prometheus sends, that scrapes all scenarios at once."""
+def world(scenarios: dict[str, Scenario], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Two servers, and expositions of all scenarios at once."""
     home = tmp_path_factory.mktemp("alerts")
+    rules = home / "prometheus" / "rules"
+    rules.mkdir(parents=True)
     for name, text in rule_files(FAST).items():
-        path = home / "prometheus" / "rules" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        (rules / name).write_text(text)
     collector = Exposition(series for found in scenarios.values() for series in found.collector)
     sidecar = Exposition([SCORING, *(series for found in scenarios.values() for series in found.sidecar)])
     with ExitStack() as stack:
-        server = stack.enter_context(
-            start_alertmanager(home / "alertmanager", alertmanager_config(group_wait=1, group_interval=1))
+        alertmanager = stack.enter_context(
+            start_alertmanager(home / "alertmanager", alertmanager_config(Receivers()))
         )
         port = free_port()
         config = prometheus_config(
             collectors=[stack.enter_context(collector.serving())],
             sidecars=[stack.enter_context(sidecar.serving())],
             prometheus=f"{LOOPBACK}:{port}",
-            alertmanagers=[server.url.removeprefix("http://")],
+            alertmanagers=[alertmanager.url.removeprefix("http://")],
             settings=FAST,
         )
         # What is sent before Alertmanager has been discovered is sent again soon, and so is a text that has changed.
         flags = ["--rules.alert.resend-delay=1s"]
-        stack.enter_context(start_prometheus(home / "prometheus", config, port, flags))
-        yield server.url
-
-
-def _alerts(alertmanager: str, alertname: str) -> list[dict[str, Any]]:
-    """The alerts of that name that Alertmanager holds."""
-    found = requests.get(
-        f"{alertmanager}/api/v2/alerts", params={"filter": f'alertname="{alertname}"'}, timeout=10
-    )
-    return list(found.json())
-
-
-def _await(alertmanager: str, alertname: str, scenario: Scenario) -> dict[str, Any]:
-    """The alert with the labels and the description of the scenario, as soon as Alertmanager holds it."""
-
-    def fits(alert: dict[str, Any]) -> bool:
-        labels = {"alertname": alertname, **scenario.labels}
-        return alert["labels"] == labels and scenario.says(alert["annotations"]["description"])
-
-    try:
-        return wait_for(alertname, lambda: next(filter(fits, _alerts(alertmanager, alertname)), None), 75.0)
-    except AssertionError as error:
-        error.add_note(f"wanted: {scenario.labels}\n{scenario.description}")
-        error.add_note(f"Alertmanager holds: {_alerts(alertmanager, alertname)}")
-        raise
+        prometheus = stack.enter_context(start_prometheus(home / "prometheus", config, port, flags))
+        yield World(prometheus.url, rules, alertmanager.url)
 
 
 def test_every_alert_has_a_scenario_or_a_reason() -> None:
@@ -96,13 +108,43 @@ def test_every_alert_has_a_scenario_or_a_reason() -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_alert_reaches_alertmanager_with_its_words(
-    name: str, scenarios: dict[str, Scenario], alertmanager: str
+    name: str, scenarios: dict[str, Scenario], world: World
 ) -> None:
     """The alert fires in Alertmanager with all its labels, what was expected and seen, and links that lead there."""
     labels = scenarios[name].labels
-    said = _await(alertmanager, name, scenarios[name])["annotations"]
+    said = world.wait_for_alert(name, scenarios[name])["annotations"]
     assert said["summary"] == ALERTS[name].annotations["summary"]
     assert said["runbook_url"] == f"{DEFAULT.runbook_url}#{name.lower()}"
     assert said["dashboard_url"].startswith(f"{DEFAULT.grafana_url}/d/")
     if api_name := labels.get("api_name"):
         assert f"var-api_name={quote_plus(api_name)}" in said["dashboard_url"]
+
+
+async def test_a_rule_added_at_run_time_fires_and_ends_with_its_removal(world: World) -> None:
+    """Added through the Python face, with a number and with what is learnt, both reach Alertmanager; removed, both end."""
+    manager = AlertManager(world.rules, world.prometheus, FAST)
+    slow, flaky = "Söhne antworten langsam", "Plus souvent en panne que d'habitude"
+    await manager.add_custom_alert_rule(slow, "response_time", 0.4, ">=", "info", "Too slow for us.")
+    learnt = await manager.add_custom_alert_rule(
+        flaky, "success_rate", "learned", "<", "warning", "Fails more than it should."
+    )
+    assert learnt.reloaded
+    labels = {"component": "custom", "environment": ENVIRONMENT, "kind": "custom"}
+    world.wait_for_alert(
+        slow,
+        Scenario(
+            "Too slow for us. flaky: seen 0.5, the rule asks for >= 0.4.",
+            {**labels, "severity": "info", "api_name": "flaky"},
+        ),
+    )
+    world.wait_for_alert(
+        flaky,
+        Scenario(
+            "Fails more than it should. flaky: seen 80, the rule asks for < 90 % (learnt).",
+            {**labels, "severity": "warning", "api_name": "flaky"},
+        ),
+    )
+    assert {alert["labels"]["api_name"] for alert in world.alerts(flaky)} == {"flaky"}
+    for name in (slow, flaky):
+        assert (await manager.remove_custom_alert_rule(name)).reloaded
+    wait_for("the end of both", lambda: not world.alerts(slow) and not world.alerts(flaky))
