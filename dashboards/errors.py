@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+Cause = Literal["unreachable", "key", "organization", "permission", "edited", "provisioned", "refused"]
+"""Why Grafana does not have a dashboard: it does not answer, does not accept the key, the key is another
+organisation's or lacks a right, someone edited the dashboard, it comes from a file, or anything else."""
 
 
 class DashboardsError(Exception):
@@ -31,8 +35,10 @@ class GrafanaError(DashboardsError):
 
     Attributes:
         remedy: What to do about it.
+        cause: What kind of failure it is.
     """
 
-    def __init__(self, problem: str, remedy: str) -> None:
+    def __init__(self, problem: str, remedy: str, cause: Cause) -> None:
         self.remedy = remedy
+        self.cause = cause
         super().__init__(f"{problem}; {remedy}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -11,6 +12,7 @@ import pytest
 
 import dashboards
 from dashboards.errors import UnknownDashboardError
+from dashboards.generate import dashboards as generated
 from dashboards.grafana import GrafanaIntegration
 
 if TYPE_CHECKING:
@@ -19,18 +21,28 @@ if TYPE_CHECKING:
 
 KEY = "glsa_right"
 UID = "rapidapi_overview"
+ALL = list(generated())
 NOBODY = "http://127.0.0.1:1"
+BASIC = "Basic " + base64.b64encode(b"admin:secret word").decode()
 
 
 class FakeGrafana:
-    """Folders and dashboards with versions; keys belong to organisation 1 and may lack a permission."""
+    """Folders and dashboards with versions; keys belong to organisation 1 and may lack a permission.
+
+    Statuses and messages are those of Grafana's documentation and source (pkg/services/dashboards/errors.go,
+    pkg/services/authn/clients/api_key.go).
+    """
 
     def __init__(self) -> None:
         self.folders: dict[str, str] = {}
         self.versions: dict[str, list[dict[str, Any]]] = {}
+        self.provisioned: set[str] = set()
+        self.requests: list[str] = []
         self.writes: list[str] = []
+        self.unavailable = 0
         self.may_write = True
         self.wrapped_versions = True
+        self.wrong_organization = "API key does not belong to the requested organization"
 
     def edit(self, uid: str) -> None:
         """Save a version as a person does in the browser."""
@@ -39,15 +51,21 @@ class FakeGrafana:
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: Any) -> tuple[int, Any]:
         """Answer one request with a status and JSON."""
-        if headers.get("Authorization") != f"Bearer {KEY}":
+        self.requests.append(f"{method} {path}")
+        if self.unavailable:
+            self.unavailable -= 1
+            return 503, {"message": "starting"}
+        if headers.get("Authorization") not in {f"Bearer {KEY}", BASIC}:
             return 401, {"message": "Invalid API key"}
         if headers.get("X-Grafana-Org-Id", "1") != "1":
-            return 401, {"message": "API key does not belong to the requested organization"}
+            return 401, {"message": self.wrong_organization}
         if method == "POST":
             return self._write(path, body)
         return self._read(path.split("?", maxsplit=1)[0].strip("/").split("/")[1:])
 
     def _read(self, parts: list[str]) -> tuple[int, Any]:
+        if parts[0] == "org":
+            return 200, {"id": 1, "name": "Main Org."}
         if parts[0] == "folders":
             known = parts[1] in self.folders
             return (200, {"uid": parts[1]}) if known else (404, {"message": "folder not found"})
@@ -56,7 +74,8 @@ class FakeGrafana:
             return 404, {"message": "Dashboard not found"}
         newest = self.versions[uid][-1]
         if parts[3:] != ["versions"]:
-            return 200, {"dashboard": newest["dashboard"] | {"version": newest["version"]}, "meta": {}}
+            meta = {"provisioned": uid in self.provisioned}
+            return 200, {"dashboard": newest["dashboard"] | {"version": newest["version"]}, "meta": meta}
         listed = [{"version": newest["version"], "message": newest["message"]}]
         return 200, {"continueToken": "", "versions": listed} if self.wrapped_versions else listed
 
@@ -95,7 +114,7 @@ def url(fake: FakeGrafana) -> Iterator[str]:
             length = int(self.headers.get("Content-Length", 0))
             body = json.loads(self.rfile.read(length)) if length else None
             status, answer = fake.answer(self.command, self.path, dict(self.headers), body)
-            payload = json.dumps(answer).encode()
+            payload = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
@@ -187,20 +206,127 @@ async def test_wrong_key_wrong_organisation_missing_right_and_no_server_are_told
     fake: FakeGrafana, url: str
 ) -> None:
     """Each failure names its cause and the setting that puts it right, and nothing is raised."""
-    wrong_key = await GrafanaIntegration(url, "nonsense").create_dashboard(UID)
-    wrong_org = await GrafanaIntegration(url, KEY, org_id=7).create_dashboard(UID)
+    results = [
+        await GrafanaIntegration(url, "nonsense").create_dashboard(UID),
+        await GrafanaIntegration(url, "nonsense", org_id=7).create_dashboard(UID),
+        await GrafanaIntegration(url, KEY, org_id=7).create_dashboard(UID),
+    ]
     fake.may_write = False
-    forbidden = await GrafanaIntegration(url, KEY).create_dashboard(UID)
-    unreachable = await GrafanaIntegration(NOBODY, KEY).create_dashboard(UID)
-    assert not any(result.ok for result in (wrong_key, wrong_org, forbidden, unreachable))
-    errors = [str(result.error) for result in (wrong_key, wrong_org, forbidden, unreachable)]
-    assert "Invalid API key" in errors[0]
-    assert "GRAFANA_API_KEY" in errors[0]
-    assert "does not belong to the requested organization" in errors[1]
-    assert "role Editor" in errors[2]
-    assert errors[3].startswith(f"Grafana cannot be reached at {NOBODY}")
-    assert "GRAFANA_URL" in errors[3]
+    results += [
+        await GrafanaIntegration(url, KEY).create_dashboard(UID),
+        await GrafanaIntegration(NOBODY, KEY).create_dashboard(UID),
+    ]
+    assert not any(result.ok for result in results)
+    causes = [result.cause for result in results]
+    assert causes == ["key", "key", "organization", "permission", "unreachable"]
+    errors = [str(result.error) for result in results]
+    for error, words in zip(
+        errors,
+        ["Invalid API key", "GRAFANA_API_KEY", "GRAFANA_ORG_ID", "role Editor", "GRAFANA_URL"],
+        strict=True,
+    ):
+        assert words in error
+    assert errors[-1].startswith(f"Grafana cannot be reached at {NOBODY}")
     assert KEY not in "".join(errors)
+
+
+async def test_a_key_of_another_organisation_is_found_where_grafana_calls_it_invalid(
+    fake: FakeGrafana, url: str
+) -> None:
+    """Newer versions of Grafana look a key up within the organisation; the key is not wrong all the same."""
+    fake.wrong_organization = "Invalid API key"
+    assert (await GrafanaIntegration(url, KEY, org_id=7).create_dashboard(UID)).cause == "organization"
+    assert (await GrafanaIntegration(url, KEY, org_id=1).create_dashboard(UID)).ok
+
+
+async def test_a_provisioned_dashboard_is_left_to_its_file(fake: FakeGrafana, url: str) -> None:
+    """Grafana refuses to change what it loads from a file; that is said before anything is written."""
+    integration = GrafanaIntegration(url, KEY)
+    await integration.create_dashboard(UID)
+    fake.provisioned.add(UID)
+    fake.writes.clear()
+    result = await integration.create_dashboard(UID, overwrite=True)
+    assert (result.status, result.cause) == ("failed", "provisioned")
+    assert "from a file" in str(result.error)
+    assert fake.writes == []
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "cause"),
+    [
+        (400, "Cannot save provisioned dashboard", "provisioned"),
+        (400, "Dashboard title cannot be empty", "refused"),
+        (412, "The dashboard belongs to plugin Example", "refused"),
+        (412, "A dashboard with the same uid already exists", "edited"),
+        (403, "Dashboard quota reached", "permission"),
+        (500, "database is locked", "refused"),
+    ],
+)
+async def test_what_grafana_refuses_is_told_in_its_words(
+    fake: FakeGrafana, url: str, monkeypatch: pytest.MonkeyPatch, status: int, message: str, cause: str
+) -> None:
+    """Grafana's reason reaches the caller, beside the kind of failure it is."""
+    monkeypatch.setattr(fake, "_write", lambda *_: (status, {"message": message}))
+    result = await GrafanaIntegration(url, KEY).create_dashboard(UID)
+    assert result.cause == cause
+    assert f"answered {status}" in str(result.error)
+    assert message in str(result.error)
+
+
+async def test_all_dashboards_are_pushed_with_a_result_each(fake: FakeGrafana, url: str) -> None:
+    """One that somebody has edited stays, is named, and does not keep the others out."""
+    integration = GrafanaIntegration(url, KEY)
+    created = await integration.create_dashboards()
+    assert {result.uid: result.status for result in created} == dict.fromkeys(ALL, "created")
+    fake.edit(UID)
+    again = {result.uid: result.status for result in await integration.create_dashboards()}
+    assert again == dict.fromkeys(ALL, "unchanged") | {UID: "failed"}
+
+
+async def test_what_keeps_all_dashboards_out_is_asked_once(fake: FakeGrafana, url: str) -> None:
+    """With a wrong key each dashboard has its result, and Grafana is not asked for each."""
+    results = await GrafanaIntegration(url, "nonsense").create_dashboards()
+    assert [(result.uid, result.cause) for result in results] == [(uid, "key") for uid in ALL]
+    assert len(fake.requests) == 1
+
+
+async def test_a_grafana_that_is_starting_is_asked_again(fake: FakeGrafana, url: str) -> None:
+    """Reads are tried again; a write that was refused is not, since nobody knows how far it came."""
+    fake.unavailable = 2
+    assert (await GrafanaIntegration(url, KEY).create_dashboard(UID)).status == "created"
+    fake.versions.clear()
+    fake.requests.clear()
+    fake.unavailable = 9
+    assert (await GrafanaIntegration(url, KEY).create_dashboard(UID)).cause == "unreachable"
+    assert len(fake.requests) == 3
+
+
+async def test_a_write_is_not_repeated(fake: FakeGrafana, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When Grafana breaks down under a write, the caller decides whether to try again."""
+    monkeypatch.setattr(fake, "_write", lambda *_: (503, {"message": "shutting down"}))
+    assert (await GrafanaIntegration(url, KEY).create_dashboard(UID)).cause == "unreachable"
+    assert [request for request in fake.requests if request.startswith("POST")] == ["POST /api/folders"]
+
+
+async def test_a_password_in_the_address_is_used_and_not_shown(fake: FakeGrafana, url: str) -> None:
+    """Neither the result's link nor an error repeats it."""
+    address = url.replace("//", "//admin:secret%20word@")
+    result = await GrafanaIntegration(address).create_dashboard(UID)
+    assert result.url == f"{url}/d/{UID}/RapidAPI - Overview"
+    assert fake.versions
+    failed = await GrafanaIntegration(NOBODY.replace("//", "//admin:secret%20word@")).create_dashboard(UID)
+    assert "secret" not in str(failed.error)
+
+
+@pytest.mark.parametrize("answer", [(200, "<html>"), (404, "page not found")])
+async def test_something_else_at_the_address_is_recognised(
+    fake: FakeGrafana, url: str, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str]
+) -> None:
+    """What is no JSON, or knows none of the paths, is not Grafana's API."""
+    monkeypatch.setattr(fake, "answer", lambda *_: answer)
+    result = await GrafanaIntegration(url).create_dashboard(UID)
+    assert result.cause == "unreachable"
+    assert "sub-path" in str(result.error)
 
 
 async def test_the_public_face_reads_the_environment(
