@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from alert_rules.model import AlertingRule
+from alert_rules.settings import duration
 from collector import contract as raw
 from ml_sidecar import contract as ml
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alert_rules.model import Kind, Severity
     from alert_rules.settings import Settings
 
 OVERVIEW: Final = "rapidapi_overview"
@@ -26,8 +31,50 @@ SELECT_API: Final = (
 """Matchers of the alert's API; `%q` quotes as PromQL does, so that any name stays a name."""
 
 
+def alert(
+    name: str,
+    settings: Settings,
+    *,
+    expr: str,
+    severity: Severity,
+    kind: Kind,
+    component: str,
+    summary: str,
+    description: str,
+    for_: int = 0,
+    hold: int = 0,
+    per_api: bool = True,
+    labels: Mapping[str, str] | None = None,
+) -> AlertingRule:
+    """Return an alert with the labels and the four annotations that every alert carries.
+
+    Args:
+        name: CamelCase, beginning with the part of the system that it is about.
+        settings: Give the addresses of runbook and dashboards.
+        expr: Ends in a comparison.
+        severity: Who is told; `critical` wakes somebody.
+        kind: What is told.
+        component: Which part of the system it is about.
+        summary: One constant sentence.
+        description: Template; says what was expected and what was seen.
+        for_: Seconds that it must last.
+        hold: Seconds that it stays when the expression no longer holds.
+        per_api: Whether the alert carries the labels of one API.
+        labels: More labels.
+    """
+    return AlertingRule(
+        alert=name,
+        expr=expr,
+        severity=severity,
+        for_=for_,
+        hold=hold,
+        labels={"component": component, "kind": kind, **(labels or {})},
+        annotations=alert_annotations(name, summary, description, settings, per_api=per_api),
+    )
+
+
 def alert_annotations(
-    alert: str, summary: str, description: str, settings: Settings, *, per_api: bool = True
+    name: str, summary: str, description: str, settings: Settings, *, per_api: bool = True
 ) -> dict[str, str]:
     """Return the four annotations every alert carries; runbook section and dashboard follow from the arguments."""
     variables = (
@@ -36,7 +83,7 @@ def alert_annotations(
     return {
         "summary": summary,
         "description": description,
-        "runbook_url": f"{settings.runbook_url}#{alert.lower()}",
+        "runbook_url": f"{settings.runbook_url}#{name.lower()}",
         "dashboard_url": f"{settings.grafana_url}/d/{OVERVIEW}{variables if per_api else ''}",
     }
 
@@ -56,12 +103,22 @@ def value_of(selector: str, unit: str, otherwise: str = "unknown") -> str:
     )
 
 
-FAILURES: Final = (
-    '{{- with printf "topk(1, sum by (reason) (increase('
-    + raw.ERRORS.name
-    + '{%s}[5m])) > 0)" $api | query }} Most failures: {{ . | first | label "reason" }}.{{ end }}'
-)
-"""One sentence about the commonest reason of failures; needs `SELECT_API` before it. A hook may not say reasons."""
+def _commonest(label: str, metric: raw.Metric, words: str, settings: Settings) -> str:
+    window = duration(settings.window)
+    return (
+        f'{{{{- with printf "topk(1, sum by ({label}) (increase({metric.name}{{%s}}[{window}])) > 0)" $api | query }}}}'
+        f' {words}: {{{{ . | first | label "{label}" }}}}.{{{{ end }}}}'
+    )
+
+
+def failures(settings: Settings) -> str:
+    """Return one sentence about the commonest reason of failures; needs `SELECT_API`. A hook may not say reasons."""
+    return _commonest("reason", raw.ERRORS, "Most failures", settings)
+
+
+def slowest_phase(settings: Settings) -> str:
+    """Return one sentence about the phase of the requests that takes most of the time; needs `SELECT_API`."""
+    return _commonest("phase", raw.PHASE_SECONDS, "Most of the time", settings)
 
 
 def _branches() -> str:

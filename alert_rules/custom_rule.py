@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 from alert_rules.annotations import SELECT_API, UNITS, alert_annotations, value_of
 from alert_rules.errors import InvalidRuleError
-from alert_rules.expressions import ON_API, sidecar_is_fresh, threshold
+from alert_rules.expressions import ON_API, learnt, sidecar_is_fresh
 from alert_rules.metrics import Resolved, resolve
 from alert_rules.model import AlertingRule, Severity
 from ml_sidecar import contract as ml
@@ -105,7 +105,7 @@ class CustomRule(NamedTuple):
             raise InvalidRuleError(
                 "operator", f"nothing is learnt for {feature} {self.operator}; take {known}, or give a number"
             )
-        return f"{resolved.expr}\n  {self.operator} {ON_API} {threshold(feature, self.severity, bound)}"
+        return f"{resolved.expr}\n  {self.operator} {ON_API} {learnt(feature, self.severity, bound)}"
 
     def _annotations(self, resolved: Resolved, settings: Settings) -> dict[str, str]:
         text = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from alert_rules import anomaly, availability, features, pipeline
+from alert_rules import anomaly, availability, features, pipeline, sidecar
 from alert_rules.alertmanager import TEMPLATES, alertmanager_config, message_templates
 from alert_rules.receivers import RECEIVERS_FILE, load_receivers
 from alert_rules.servers import prometheus_config
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 PROVISIONING: Final = Path(__file__).resolve().parent.parent / "provisioning"
 RULES: Final = Path("prometheus/rules")
 ALERTMANAGER: Final = Path("alertmanager")
-_BUILDERS: Final = (features.group, features.slow_group, availability.group, anomaly.group, pipeline.group)
+_BUILDERS: Final = (
+    features.group,
+    features.slow_group,
+    availability.group,
+    anomaly.group,
+    sidecar.group,
+    pipeline.group,
+)
 
 
 def groups(settings: Settings = DEFAULT) -> tuple[Group, ...]:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Severity = Literal["critical", "warning", "info", "none"]
+Kind = Literal["symptom", "sign", "cause", "health", "note", "inhibitor", "heartbeat"]
+"""What an alert tells, which decides what silences it: a symptom is felt by whoever uses the API, a sign is what the
+models see in it, a cause explains symptoms to come, health is the monitoring's own, a note asks for nothing, an inhibitor
+speaks to Alertmanager alone, the heartbeat always comes."""
 
 
 @dataclass(frozen=True, slots=True)

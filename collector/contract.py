@@ -80,6 +80,12 @@ LAST_PROBE: Final = Metric(
 PROBE_INTERVAL: Final = Metric(
     "rapidapi_api_probe_interval_seconds", "gauge", "Time between two probes of the API, as configured."
 )
+PARENT_INFO: Final = Metric(
+    "rapidapi_api_parent_info",
+    "gauge",
+    "1 for each API that the API depends on, `parent` being its api_name; absent for an API that depends on none.",
+    ("parent",),
+)
 UPTIME: Final = Metric(
     "rapidapi_system_uptime_seconds", "gauge", "Time since the collector started.", per_api=False
 )
@@ -116,6 +122,7 @@ METRICS: Final = (
     CERTIFICATE_EXPIRY,
     LAST_PROBE,
     PROBE_INTERVAL,
+    PARENT_INFO,
     UPTIME,
     MEMORY,
     CPU,

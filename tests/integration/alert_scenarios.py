@@ -75,7 +75,7 @@ def down() -> Scenario:
     """Every request fails."""
     return Scenario(
         "down (staging) is down: expected a success rate of 99.5 %, seen 0 %. Most failures: http_5xx.",
-        _labels("down", "critical", "api", training_exclude="true"),
+        _labels("down", "critical", "api", kind="symptom", training_exclude="true"),
         collector=traffic("down", success=0, error=1),
         sidecar=[api("down")(ml.EXPECTED, 99.5, feature=ml.SUCCESS_RATE)],
     )
@@ -86,7 +86,7 @@ def success_rate_low() -> Scenario:
     threshold = api("flaky")(ml.THRESHOLD, 90, feature=ml.SUCCESS_RATE, severity="warning", bound="lower")
     return Scenario(
         "flaky (staging): expected a success rate of at least 90 % (learnt), seen 80 %. Most failures: timeout.",
-        _labels("flaky", "warning", "api"),
+        _labels("flaky", "warning", "api", kind="symptom"),
         collector=traffic("flaky", success=0.8, error=0.2, reason="timeout"),
         sidecar=[threshold],
     )
@@ -99,7 +99,7 @@ def anomaly() -> Scenario:
     return Scenario(
         f"{name} (staging) does not behave as it usually does: anomalous for 100% of the last 20s, anomaly score "
         "0.93 of 1. Most of it is due to its response time: expected 0.2 s (from 0.1 to 0.3), seen 0.5 s.",
-        _labels(name, "warning", "ml"),
+        _labels(name, "warning", "ml", kind="sign"),
         collector=traffic(name),
         sidecar=[
             series(ml.ANOMALY, 1),
@@ -113,6 +113,76 @@ def anomaly() -> Scenario:
     )
 
 
+def response_time_high() -> Scenario:
+    """Every request takes half a second, where 0.4 s are normal."""
+    threshold = api("slow")(ml.THRESHOLD, 0.4, feature=ml.RESPONSE_TIME, severity="warning", bound="upper")
+    return Scenario(
+        "slow (staging): expected a response time of at most 0.4 s (learnt), seen 0.5 s. "
+        "Most of the time: processing.",
+        _labels("slow", "warning", "api", kind="symptom"),
+        collector=[*traffic("slow"), api("slow")(raw.PHASE_SECONDS, rising(0.4), phase="processing")],
+        sidecar=[threshold],
+    )
+
+
+def score_high() -> Scenario:
+    """The score is high without an episode."""
+    return Scenario(
+        "strange (staging): expected an anomaly score of at most 0.7, seen 0.75 on average over 40s.",
+        _labels("strange", "warning", "ml", kind="sign"),
+        collector=traffic("strange"),
+        sidecar=[api("strange")(ml.ANOMALY_SCORE, 0.75)],
+    )
+
+
+def not_scoring() -> Scenario:
+    """An API is probed, others are scored."""
+    return Scenario(
+        "unscored (staging): expected an anomaly score, seen none for 1m, while it is measured and other APIs are scored.",
+        _labels("unscored", "warning", "sidecar", kind="health"),
+        collector=traffic("unscored"),
+    )
+
+
+def _of_sidecar(environment: str) -> dict[str, str]:
+    return {"environment": environment, "severity": "warning", "component": "sidecar", "kind": "health"}
+
+
+def queries_failing() -> Scenario:
+    """A tenth of the queries fail."""
+    labels = {"environment": "refused"}
+    return Scenario(
+        re.compile(
+            r"refused: expected at most 5 % of the sidecar's queries to fail, seen (9\.\d+|10(\.\d+)?)% over 20s\."
+        ),
+        _of_sidecar("refused"),
+        sidecar=[
+            Series(ml.QUERIES.name, labels, rising(10)),
+            Series(ml.QUERY_FAILURES.name, labels, rising(1)),
+        ],
+    )
+
+
+def cycle_slow() -> Scenario:
+    """A cycle takes 0.9 s, where there is one every second."""
+    return Scenario(
+        "late: expected a scoring cycle to take at most 0.8 s, as there is one every 1s; seen 0.9 s on average over 20s.",
+        _of_sidecar("late"),
+        sidecar=[Series(ml.CYCLE_DURATION.name, {"environment": "late"}, 0.9)],
+    )
+
+
+def series_dropped() -> Scenario:
+    """The cap cuts two series off in every second."""
+    return Scenario(
+        re.compile(
+            r"capped: expected every series to be exported, seen \d+ left out within 1m because of the cap\."
+        ),
+        _of_sidecar("capped"),
+        sidecar=[Series(ml.SERIES_DROPPED.name, {"environment": "capped"}, rising(2))],
+    )
+
+
 def sidecar_silent() -> Scenario:
     """A sidecar shows its last word for ever."""
     return Scenario(
@@ -120,7 +190,7 @@ def sidecar_silent() -> Scenario:
             r"Expected a score at most 10s old, seen one of \S.* ago in quiet\. "
             r"Anomalies, forecasts and learnt thresholds are not watched meanwhile\."
         ),
-        {"environment": "quiet", "severity": "warning", "component": "sidecar"},
+        {"environment": "quiet", "severity": "warning", "component": "sidecar", "kind": "health"},
         sidecar=[Series(ml.LAST_SCORE.name, {"environment": "quiet"}, 1.7e9)],
     )
 
@@ -129,13 +199,19 @@ def watchdog() -> Scenario:
     """Nothing has to happen."""
     return Scenario(
         "This alert always fires. Have something outside notice when it stops arriving.",
-        {"severity": "none", "component": "pipeline"},
+        {"severity": "none", "component": "pipeline", "kind": "heartbeat"},
     )
 
 
 SCENARIOS: Final[Mapping[str, Callable[[], Scenario]]] = {
     "RapidAPIDown": down,
     "RapidAPISuccessRateLow": success_rate_low,
+    "RapidAPIResponseTimeHigh": response_time_high,
+    "RapidAPIAnomalyScoreHigh": score_high,
+    "MLSidecarNotScoring": not_scoring,
+    "MLSidecarQueriesFailing": queries_failing,
+    "MLSidecarCycleSlow": cycle_slow,
+    "MLSidecarSeriesDropped": series_dropped,
     "RapidAPIAnomaly": anomaly,
     "MLSidecarSilent": sidecar_silent,
     "Watchdog": watchdog,

@@ -37,26 +37,7 @@ from demo.processes import (
 
 NAMES = ("currency-exchange", "weather-forecast", "email-validator", "company-lookup")
 ENVIRONMENT = "test"
-FAST = replace(
-    DEFAULT,
-    interval=1,
-    scrape_timeout=1,
-    window=20,
-    slow_window=240,
-    slow_probe_interval=5,
-    down_window=4,
-    down_for=8,
-    success_rate_for=24,
-    anomaly_window=20,
-    anomaly_long_window=240,
-    anomaly_present_window=8,
-    after_down=24,
-    anomaly_for=1,
-    hold=8,
-    custom_for=4,
-    sidecar_max_age=10,
-    sidecar_silent_for=10,
-)
+FAST = replace(DEFAULT.scaled(1 / 15), sidecar_max_age=10)
 _HISTORY_DAYS = 8
 
 
