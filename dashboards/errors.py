@@ -30,6 +30,36 @@ class UnknownDashboardError(DashboardsError):
         super().__init__(f"no dashboard {uid!r}; there are: {', '.join(self.known)}")
 
 
+class UnknownLanguageError(DashboardsError):
+    """The dashboards are not written in this language.
+
+    Attributes:
+        language: What was asked for.
+        known: The languages that exist.
+    """
+
+    def __init__(self, language: str, known: Iterable[str]) -> None:
+        self.language = language
+        self.known = tuple(known)
+        super().__init__(
+            f"no dashboards in {language!r}; set DASHBOARD_LANGUAGE to one of: {', '.join(self.known)}"
+        )
+
+
+class MissingTranslationError(DashboardsError):
+    """A catalogue lacks a text.
+
+    Attributes:
+        text: The English text.
+        language: The catalogue's language.
+    """
+
+    def __init__(self, text: str, language: str) -> None:
+        self.text = text
+        self.language = language
+        super().__init__(f"dashboards/{language}.yml has no translation of {text!r}; add it there")
+
+
 class GrafanaError(DashboardsError):
     """Grafana could not be reached or refused a request.
 

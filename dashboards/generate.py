@@ -9,6 +9,7 @@ from typing import Any, Final
 from alert_rules.generate import PROVISIONING
 from alert_rules.writer import check_tree, to_yaml, write_tree
 from dashboards import alerts, depth, models, names, overview, pipeline, provisioning
+from dashboards.language import chosen_language, in_language
 from dashboards.modernize import modernize
 
 GENERATOR: Final = "python -m dashboards"
@@ -24,17 +25,26 @@ _BUILDERS: Final = {
 }
 
 
-def dashboards() -> dict[str, dict[str, Any]]:
-    """Return every dashboard's JSON by uid."""
-    return {uid: modernize(build()) for uid, build in _BUILDERS.items()}
+def dashboards(language: str | None = None) -> dict[str, dict[str, Any]]:
+    """Return every dashboard's JSON by uid.
+
+    Args:
+        language: Of the texts; what `DASHBOARD_LANGUAGE` says, or else English, by default.
+
+    Raises:
+        UnknownLanguageError: If there is no catalogue of this language.
+        MissingTranslationError: If its catalogue lacks a text.
+    """
+    spoken = language or chosen_language()
+    return {uid: in_language(modernize(build()), spoken) for uid, build in _BUILDERS.items()}
 
 
-def files() -> dict[Path, str]:
+def files(language: str | None = None) -> dict[Path, str]:
     """Return the text of every generated file by its path below `provisioning/`."""
     servers = Path("grafana/provisioning")
     boards = {
         DASHBOARDS / f"{uid}.json": json.dumps(board, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-        for uid, board in dashboards().items()
+        for uid, board in dashboards(language).items()
     }
     return {
         servers / "datasources/datasources.yml": to_yaml(
@@ -47,18 +57,18 @@ def files() -> dict[Path, str]:
     }
 
 
-def write(root: Path = PROVISIONING) -> list[Path]:
+def write(root: Path = PROVISIONING, language: str | None = None) -> list[Path]:
     """Write every file and remove dashboards that are no longer generated; return what was changed."""
-    return write_tree(root, files(), _owned(root))
+    return write_tree(root, files(language), _owned(root))
 
 
-def check(root: Path = PROVISIONING) -> None:
+def check(root: Path = PROVISIONING, language: str | None = None) -> None:
     """Compare the files on disk with what would be generated.
 
     Raises:
         GeneratedFilesDifferError: If any differs, is missing, or is left over.
     """
-    check_tree(root, files(), _owned(root), GENERATOR)
+    check_tree(root, files(language), _owned(root), GENERATOR)
 
 
 def _owned(root: Path) -> list[Path]:

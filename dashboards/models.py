@@ -30,7 +30,7 @@ _FORECAST_LINES: Final = named_lines(
 _OUTCOMES: Final = named_lines(
     {
         "promoted": ("put into service", BLUE),
-        "rejected": ("no better, rejected", ORANGE),
+        "rejected": ("worse, rejected", ORANGE),
         "failed": ("failed", VERMILLION),
     }
 )

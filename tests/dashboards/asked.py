@@ -20,7 +20,7 @@ class Asked(NamedTuple):
     place: str
     reference: str
     expr: str
-    instant: bool = True
+    instant: bool
 
 
 def panels_of(panels: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -42,7 +42,10 @@ def asked(board: Mapping[str, Any]) -> list[Asked]:
         for panel in data_panels(board)
         for target in panel["targets"]
     ]
-    marks = [Asked(entry["name"], "", entry["target"]["expr"]) for entry in board["annotations"]["list"]]
+    marks = [
+        Asked(f"annotation {entry['name']}", "", entry["target"]["expr"], instant=False)
+        for entry in board["annotations"]["list"]
+    ]
     return of_panels + marks
 
 
@@ -59,3 +62,11 @@ def fill(expr: str, values: Mapping[str, str | Sequence[str]]) -> str:
         return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
 
     return re.sub(r"\$(\w+)", value, expr)
+
+
+def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value within JSON, with its path."""
+    yield path, value
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from walk(item, f"{path}/{key}")

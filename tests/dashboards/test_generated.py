@@ -15,21 +15,13 @@ from dashboards import generate
 from dashboards.layout import Section, place
 from dashboards.modernize import modernize
 from demo.tools import tool
-from tests.dashboards.asked import asked, data_panels, fill
+from tests.dashboards.asked import asked, data_panels, fill, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 BOARDS = generate.dashboards()
 EACH = pytest.mark.parametrize("board", BOARDS.values(), ids=list(BOARDS))
-
-
-def _walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    yield path, value
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        yield from _walk(item, f"{path}/{key}")
 
 
 def test_the_committed_files_are_what_the_sources_give() -> None:
@@ -85,7 +77,7 @@ def test_every_expression_parses(board: dict[str, Any], tmp_path: Path) -> None:
 @EACH
 def test_threshold_steps_rise_from_a_base(board: dict[str, Any]) -> None:
     """Colours change at rising values, starting from minus infinity, as Grafana expects them."""
-    for path, value in _walk(board):
+    for path, value in walk(board):
         if path.endswith("/steps"):
             assert value[0]["value"] is None, path
             limits = [step["value"] for step in value[1:]]
