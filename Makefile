@@ -47,7 +47,7 @@ rules: .venv/.installed ## Generate the Prometheus and Alertmanager files under 
 	@$(BIN)/python -m alert_rules
 
 .PHONY: dashboards
-dashboards: .venv/.installed ## Generate the Grafana files under provisioning/
+dashboards: .venv/.installed ## Generate the Grafana files under provisioning/ (DASHBOARD_LANGUAGE=pt-BR for Portuguese)
 	@$(BIN)/python -m dashboards
 
 .PHONY: generate
