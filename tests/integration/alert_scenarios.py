@@ -47,14 +47,16 @@ def api(name: str) -> Callable[..., Series]:
     return series
 
 
-def traffic(name: str, success: float = 1.0, error: float = 0.0, reason: str = "http_5xx") -> list[Series]:
-    """An API that is probed every second: so many answers of each kind a second, half a second each."""
+def traffic(
+    name: str, success: float = 1.0, error: float = 0.0, reason: str = "http_5xx", seconds: float = 0.5
+) -> list[Series]:
+    """An API that is probed every second: so many answers of each kind a second, half a second each by default."""
     series = api(name)
     return [
         series(raw.REQUESTS, rising(success), status="success"),
         series(raw.REQUESTS, rising(error), status="error"),
         series(raw.ERRORS, rising(error), reason=reason),
-        series(raw.RESPONSE_TIME, rising(0.5 * (success + error)), "_sum"),
+        series(raw.RESPONSE_TIME, rising(seconds * (success + error)), "_sum"),
         series(raw.RESPONSE_TIME, rising(success + error), "_count"),
         series(raw.LAST_PROBE, now),
         series(raw.PROBE_INTERVAL, 1),
@@ -92,6 +94,17 @@ def success_rate_low() -> Scenario:
     )
 
 
+def success_rate_critical() -> Scenario:
+    """Three of ten requests succeed, where half of them is as low as it gets."""
+    threshold = api("ill")(ml.THRESHOLD, 50, feature=ml.SUCCESS_RATE, severity="critical", bound="lower")
+    return Scenario(
+        "ill (staging): expected a success rate of at least 50 % (learnt), seen 30 %. Most failures: timeout.",
+        _labels("ill", "critical", "api", kind="symptom"),
+        collector=traffic("ill", success=0.3, error=0.7, reason="timeout"),
+        sidecar=[threshold],
+    )
+
+
 def anomaly() -> Scenario:
     """An episode is open, most of it due to the response time."""
     name = 'odd "A&B" <1>'
@@ -122,6 +135,15 @@ def response_time_high() -> Scenario:
         _labels("slow", "warning", "api", kind="symptom"),
         collector=[*traffic("slow"), api("slow")(raw.PHASE_SECONDS, rising(0.4), phase="processing")],
         sidecar=[threshold],
+    )
+
+
+def response_time_critical() -> Scenario:
+    """Every request takes eleven seconds, and nothing has been learnt about that."""
+    return Scenario(
+        "stuck (staging): expected a response time of at most 10 s (fixed, nothing is learnt yet), seen 11 s.",
+        _labels("stuck", "critical", "api", kind="symptom"),
+        collector=traffic("stuck", seconds=11),
     )
 
 
@@ -206,7 +228,9 @@ def watchdog() -> Scenario:
 SCENARIOS: Final[Mapping[str, Callable[[], Scenario]]] = {
     "RapidAPIDown": down,
     "RapidAPISuccessRateLow": success_rate_low,
+    "RapidAPISuccessRateLow critical": success_rate_critical,
     "RapidAPIResponseTimeHigh": response_time_high,
+    "RapidAPIResponseTimeHigh critical": response_time_critical,
     "RapidAPIAnomalyScoreHigh": score_high,
     "MLSidecarNotScoring": not_scoring,
     "MLSidecarQueriesFailing": queries_failing,
@@ -217,5 +241,7 @@ SCENARIOS: Final[Mapping[str, Callable[[], Scenario]]] = {
     "Watchdog": watchdog,
 }
 
+"""By the alert's name, with its severity behind it where it has two."""
+
 PROMTOOL_ONLY: Final[Mapping[str, str]] = {}
-"""Alerts that no test of a minute can see fire, with the reason; promtool alone proves them."""
+"""Alerts, with their severity behind the name, that no test of a minute can see fire, and why; promtool alone proves them."""

@@ -31,7 +31,10 @@ from tests.integration.stack import FAST, wait_for
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("alerts")]
 
 ALERTS: Final = {
-    rule.alert: rule for group in groups(FAST) for rule in group.rules if isinstance(rule, AlertingRule)
+    f"{rule.alert} {rule.severity}": rule
+    for group in groups(FAST)
+    for rule in group.rules
+    if isinstance(rule, AlertingRule)
 }
 SCORING: Final = Series(ml.LAST_SCORE.name, {"environment": ENVIRONMENT}, now)
 
@@ -100,20 +103,25 @@ def world(scenarios: dict[str, Scenario], tmp_path_factory: pytest.TempPathFacto
         yield World(prometheus.url, rules, alertmanager.url)
 
 
-def test_every_alert_has_a_scenario_or_a_reason() -> None:
+def _alertname(entry: str) -> str:
+    return entry.split(maxsplit=1)[0]
+
+
+def test_every_alert_has_a_scenario_or_a_reason(scenarios: dict[str, Scenario]) -> None:
     """A new alert without a scenario is noticed here, and so is a scenario whose alert has gone."""
-    assert set(SCENARIOS).isdisjoint(PROMTOOL_ONLY)
-    assert set(SCENARIOS) | set(PROMTOOL_ONLY) == set(ALERTS)
+    seen = {f"{_alertname(entry)} {found.labels['severity']}" for entry, found in scenarios.items()}
+    assert seen.isdisjoint(PROMTOOL_ONLY)
+    assert seen | set(PROMTOOL_ONLY) == set(ALERTS)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("entry", SCENARIOS)
 def test_the_alert_reaches_alertmanager_with_its_words(
-    name: str, scenarios: dict[str, Scenario], world: World
+    entry: str, scenarios: dict[str, Scenario], world: World
 ) -> None:
     """The alert fires in Alertmanager with all its labels, what was expected and seen, and links that lead there."""
-    labels = scenarios[name].labels
-    said = world.wait_for_alert(name, scenarios[name])["annotations"]
-    assert said["summary"] == ALERTS[name].annotations["summary"]
+    name, labels = _alertname(entry), scenarios[entry].labels
+    said = world.wait_for_alert(name, scenarios[entry])["annotations"]
+    assert said["summary"] == ALERTS[f"{name} {labels['severity']}"].annotations["summary"]
     assert said["runbook_url"] == f"{DEFAULT.runbook_url}#{name.lower()}"
     assert said["dashboard_url"].startswith(f"{DEFAULT.grafana_url}/d/")
     if api_name := labels.get("api_name"):
