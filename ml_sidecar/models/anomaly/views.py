@@ -31,7 +31,11 @@ GROSS = 4.0
 """Deviations of so many times what is worth an alarm begin to be gross."""
 COLUMNS = 8
 """Columns a feature gives to the forest."""
-_CHUNK = 2_000_000
+Single = NDArray[np.float32]
+_SPAN = 6
+"""Candidates between the oldest and the newest of the four means of a stretch."""
+_CHUNK = 100_000
+"""Distances computed at once: they and what they are made of stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -150,34 +154,58 @@ def _rare(past: Array, rows: int, context: Context, slot: NDArray[np.intp], lag:
     return zeroed(np.asarray(bins[quarter, _bins(now, edges), _bins(then, edges), column]))
 
 
-def _shape(past: Array, rows: int, quarter: int) -> Array:
-    """The last two hours as four means, newest first, (4, T, N)."""
+def _halves(past: Array, rows: int, quarter: int) -> tuple[Array, int]:
+    """Means over half an hour that make up the last two hours of each row, oldest first, and their offset.
+
+    The four means of row t are those at t, t + offset, ..., t + 3 offset: rows that lie half an hour apart share them.
+    """
     means = window_mean(past[-rows - 4 * quarter + 1 :], quarter)
-    return np.stack([means[len(means) - rows - k * quarter : len(means) - k * quarter] for k in range(4)])
+    if rows >= quarter:
+        return means, quarter
+    return np.concatenate([means[k * quarter : k * quarter + rows] for k in range(4)]), rows
 
 
-def far(shape: Array, context: Context) -> Array:
-    """Distance to the nearest stretch on the second nearest day of the last 14.
+def far(means: Array, offset: int, context: Context) -> Array:
+    """Distance of the last two hours to the nearest stretch on the second nearest day of the last 14, (T, N).
 
     The second, because an anomaly seen once must not excuse its twin. Candidates lie 15 minutes apart.
+
+    Args:
+        means: (T + 3 offset, N), as `_halves` gives them.
+        offset: likewise.
+        context: what was known before the block.
     """
-    days, per_day = context.days, context.slots_a_day
-    tape, n = context.stretches, shape.shape[2]
-    rows, single = shape.shape[1], (shape - context.anchor).astype(np.float32)
+    days, tape = context.days, context.stretches
+    rows, n = len(means) - 3 * offset, means.shape[1]
+    single = (means - context.anchor).astype(np.float32)
     near = np.empty((rows, days, n), dtype=np.float32)
-    some = max(1, _CHUNK // max(1, rows * per_day * n))
-    for first in range(0, days, some):
-        last = min(days, first + some)
-        distance = np.zeros((rows, (last - first) * per_day, n), dtype=np.float32)
-        for k in range(4):
-            begin = 6 - 2 * k + first * per_day
-            difference = tape[None, begin : begin + (last - first) * per_day] - single[k][:, None]
-            difference *= difference
-            distance += difference
-        near[:, first:last] = distance.reshape(rows, last - first, per_day, n).min(axis=2)
+    wide = max(1, min(n, _CHUNK // context.slots_a_day))
+    tall = max(1, min(rows, _CHUNK // (context.slots_a_day * wide)))
+    for left in range(0, n, wide):
+        mine = slice(left, left + wide)
+        for top in range(0, rows, tall):
+            here = single[top : top + tall + 3 * offset, mine]
+            near[top : top + tall, :, mine] = _nearest(here, offset, tape[:, mine], days, context.slots_a_day)
     two = np.partition(near, 1, axis=1)[:, :2] if days > 1 else near[:, [0, 0]]
     nearest = np.where(two[:, 1] < UNKNOWN, two[:, 1], two[:, 0]).astype(np.float64)
     return np.where(nearest < UNKNOWN, np.sqrt(nearest / 4), 0.0)
+
+
+def _nearest(means: Single, offset: int, tape: Single, days: int, per_day: int) -> Single:
+    """Squared distance to the nearest stretch of each day, (T, days, N), within the processor's cache."""
+    rows, n = len(means) - 3 * offset, tape.shape[1]
+    near = np.empty((rows, days, n), dtype=np.float32)
+    some = max(1, _CHUNK // max(1, len(means) * per_day * n))
+    for first in range(0, days, some):
+        length = (min(days, first + some) - first) * per_day
+        square = tape[first * per_day :][: length + _SPAN] - means[:, None]
+        np.multiply(square, square, out=square)
+        newest, *older = (square[k * offset :][:rows, 2 * k :][:, :length] for k in (3, 2, 1, 0))
+        distance = newest + older[0]
+        distance += older[1]
+        distance += older[2]
+        distance.reshape(rows, -1, per_day, n).min(axis=2, out=near[:, first : first + some])
+    return near
 
 
 def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, lengths: Lengths) -> Look:
@@ -215,8 +243,8 @@ def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, l
     one, four = mean(1, lengths.hour), mean(1, lengths.four)
     short = mean(2, lengths.density)
     rough = np.log(np.sqrt(window_mean(past[4][-n - lengths.rough + 1 :] ** 2, lengths.rough)) + floor)
-    shape = _shape(values, n, lengths.quarter)
-    distance = far(shape, context)
+    halves, offset = _halves(values, n, lengths.quarter)
+    distance = far(halves, offset, context)
     means = [
         one / np.maximum(context.mean_mad[0], 0.3 / np.sqrt(lengths.hour)),
         four / np.maximum(context.mean_mad[1], 0.3 / np.sqrt(lengths.four)),
@@ -262,7 +290,7 @@ def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, l
         columns,
         expected,
         spread,
-        np.stack([np.abs(one), np.abs(four), rough, distance, short, shape[0]]),
+        np.stack([np.abs(one), np.abs(four), rough, distance, short, halves[3 * offset :]]),
     )
 
 
