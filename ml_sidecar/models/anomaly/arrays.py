@@ -57,22 +57,37 @@ def zeroed(x: Array) -> Array:
     return np.where(np.isnan(x), 0.0, x)
 
 
-def _ordered(x: Array) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
-    """Values in order along the first axis, flattened to (K * M,), how many there are (M,), and the M places."""
-    ordered = np.sort(x.reshape(len(x), -1), axis=0)
-    count = len(x) - np.isnan(ordered).sum(axis=0)
-    return ordered.ravel(), count, np.arange(ordered.shape[1])
+def ordered(x: Array) -> tuple[Array, NDArray[np.intp] | None]:
+    """Values in order along the first axis, NaN last, and how many there are, (...); None where none is missing."""
+    rows = x.copy()
+    rows.sort(axis=0)
+    gone = np.isnan(rows)
+    return rows, len(x) - np.add.reduce(gone, axis=0) if gone[-1].any() else None
 
 
 def median(x: Array, least: int = 1) -> Array:
     """Median along the first axis over what is there; NaN where fewer than `least` values are."""
     if not len(x):
         return np.full(x.shape[1:], np.nan)
-    flat, count, place = _ordered(x)
-    width = len(place)
-    low, high = np.maximum(count - 1, 0) // 2, count // 2
-    middle = 0.5 * (flat[low * width + place] + flat[np.minimum(high, len(x) - 1) * width + place])
-    return np.where(count >= max(least, 1), middle, np.nan).reshape(x.shape[1:])
+    return middle(*ordered(x), least)
+
+
+def middle(rows: Array, count: NDArray[np.intp] | None, least: int = 1) -> Array:
+    """Median of what `ordered` gave; NaN where fewer than `least` values are."""
+    if count is None:
+        n = len(rows)
+        found = 0.5 * (rows[(n - 1) // 2] + rows[n // 2])
+        return found if n >= least else np.full(found.shape, np.nan)
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(rows) - 1)
+    found = 0.5 * (_at(rows, low) + _at(rows, high))
+    return np.where(count >= max(least, 1), found, np.nan)
+
+
+def _at(rows: Array, place: NDArray[np.intp]) -> Array:
+    """The value of each column at its own place, shape as `place`, which may have more axes in front."""
+    flat = rows.reshape(-1)
+    width = flat.size // len(rows)
+    return flat[place * width + np.arange(width).reshape(rows.shape[1:])]
 
 
 def quantiles(x: Array, shares: tuple[float, ...], least: int = 1) -> Array:
@@ -81,15 +96,18 @@ def quantiles(x: Array, shares: tuple[float, ...], least: int = 1) -> Array:
     Returns:
         Shape (len(shares), ...); NaN where fewer than `least` values are.
     """
-    flat, count, place = _ordered(x)
+    return spaced(*ordered(x), shares, least)
+
+
+def spaced(rows: Array, count: NDArray[np.intp] | None, shares: tuple[float, ...], least: int = 1) -> Array:
+    """Quantiles of what `ordered` gave, as `quantiles`."""
+    count = np.full(rows.shape[1:], len(rows)) if count is None else count
     last = np.maximum(count - 1, 0)
-    exact = np.array(shares)[:, None] * last
+    exact = np.array(shares).reshape(-1, *(1,) * count.ndim) * last
     low = exact.astype(np.intp)
-    a = flat[low * len(place) + place]
-    b = flat[np.minimum(low + 1, last) * len(place) + place]
+    a, b = _at(rows, low), _at(rows, np.minimum(low + 1, last))
     result = np.where(b > a, a + (b - a) * (exact - low), a)
-    result[:, count < max(least, 1)] = np.nan
-    return np.asarray(result.reshape(len(shares), *x.shape[1:]))
+    return np.where(count >= max(least, 1), result, np.nan)
 
 
 def push(tape: NDArray[Any], rows: NDArray[Any]) -> None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml_sidecar.features import Array
-from ml_sidecar.models.anomaly.arrays import median, quantiles, total, zeroed
+from ml_sidecar.models.anomaly.arrays import median, middle, ordered, quantiles, total, zeroed
 
 QUIET = 1e3
 """E of a row that is no peak at all, and of all that cannot be judged yet."""
@@ -107,17 +108,17 @@ def calibrate(peaks: Array, hours: float, groups: int, prior: float | Array = PR
         groups: features; the same feature of all APIs is a pool.
         prior: mean of an imagined excess where there is no pool; one, or (V, 1).
     """
-    ordered = np.sort(peaks, axis=0)
-    size = len(peaks) - np.isnan(ordered).sum(axis=0)
-    usual, lesser = _usual(ordered, size * hours / 168.0)
-    excess = zeroed(np.maximum(ordered - usual, 0.0))
+    rows, some = ordered(peaks)
+    size = np.full(peaks.shape[1:], len(peaks)) if some is None else some
+    usual, lesser = _usual(rows, size, size * hours / 168.0)
+    excess = zeroed(np.maximum(rows - usual, 0.0))
     count = (excess > 0).sum(axis=0)
     top = np.where(count >= 8, np.maximum(1, count // LOWERED), 0)
     last = np.maximum(size - 1, 0)
     bar = np.take_along_axis(excess, np.maximum(last - top, 0)[None], axis=0)
     own = total(np.minimum(excess, bar))
     places = last - np.arange(HIGHEST)[:, None, None]
-    highest = np.take_along_axis(ordered, np.maximum(places, 0), axis=0)
+    highest = np.take_along_axis(rows, np.maximum(places, 0), axis=0)
     highest = np.where((places >= 0) & (size > 0), highest, -np.inf)
     usual, scale, known = _pooled(usual, own, count, size, groups, prior)
     # Siblings stand in for the first peak: an API that is hours old is judged as if it had had one as theirs usually are.
@@ -125,14 +126,14 @@ def calibrate(peaks: Array, hours: float, groups: int, prior: float | Array = PR
     return Calibration(usual, lesser, count.astype(np.float64), own + PRIOR_PEAKS * scale, weeks, highest)
 
 
-def _usual(peaks: Array, weeks: Array) -> tuple[Array, Array]:
+def _usual(peaks: Array, size: NDArray[np.intp], weeks: Array) -> tuple[Array, Array]:
     """Threshold of the peaks, and the rate of what stays below it.
 
     The median peak. But where most spans are silent, what stirs does so at a height of its own, such as one failed request
     of twenty; the distance from silence to it says nothing about the tail above it. The threshold then is the lower
     quartile of what stirs, drawn towards silence while there is little of it.
     """
-    usual = zeroed(median(peaks))
+    usual = zeroed(middle(peaks, size))
     stirring = np.where(peaks > 0, peaks, np.nan)
     n = np.isfinite(stirring).sum(axis=0)
     lower = zeroed(quantiles(stirring, (0.25,))[0]) * n / (n + STIRRING_PRIOR)
