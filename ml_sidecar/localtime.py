@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,8 +18,7 @@ _HOUR = 3600.0
 @lru_cache(maxsize=100_000)
 def _offset(zone: str, hour: int) -> float:
     """UTC offset in seconds at the start of the given hour since the epoch."""
-    moment = datetime.fromtimestamp(hour * _HOUR, UTC).astimezone(ZoneInfo(zone))
-    delta = moment.utcoffset()
+    delta = datetime.fromtimestamp(hour * _HOUR, ZoneInfo(zone)).utcoffset()
     return delta.total_seconds() if delta is not None else 0.0
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_sidecar.features import Array, Entity
+from ml_sidecar.features import Array, Entity, Mask
 from ml_sidecar.localtime import LocalTime
 from ml_sidecar.models.anomaly.arrays import median, total
 from ml_sidecar.models.anomaly.grid import DAY, HOUR, Grid
@@ -34,7 +34,7 @@ class Zones:
 
     local: LocalTime
     members: Mapping[Entity, NDArray[np.intp]]
-    _offsets: dict[str, tuple[int, Array]] = field(default_factory=dict)
+    _offsets: dict[str, tuple[int, Array, float]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, local: LocalTime, entities: Sequence[Entity], features: int) -> Zones:
@@ -49,14 +49,15 @@ class Zones:
 
     def clock(self, entity: Entity, times: Array) -> Array:
         """Local seconds of the zone, same shape as `times`."""
-        hours = np.floor(times / HOUR).astype(np.int64)
-        first, offsets = self._offset_table(entity, int(hours.min()), int(hours.max()))
-        return times + offsets[hours - first]
+        low, high = int(times.min() // HOUR), int(times.max() // HOUR)
+        first, offsets, constant = self._offset_table(self.local.zone(entity), entity, low, high)
+        if np.isfinite(constant):
+            return times + constant
+        return times + offsets[np.floor(times / HOUR).astype(np.int64) - first]
 
-    def _offset_table(self, entity: Entity, low: int, high: int) -> tuple[int, Array]:
-        """UTC offsets by hour since the epoch: the first hour, and seconds from there on to `high` at least."""
-        zone = self.local.zone(entity)
-        first, offsets = self._offsets.get(zone, (low, np.empty(0)))
+    def _offset_table(self, zone: str, entity: Entity, low: int, high: int) -> tuple[int, Array, float]:
+        """UTC offsets by hour since the epoch: the first hour, seconds from there to `high` at least; the only one or NaN."""
+        first, offsets, constant = self._offsets.get(zone, (low, np.empty(0), np.nan))
         if low < first:
             first, offsets = low, np.empty(0)
         if high >= first + len(offsets):
@@ -64,8 +65,9 @@ class Zones:
             new = self.local.local(hours, [entity])[:, 0] - hours
             keep = max(0, low - first)
             first, offsets = first + keep, np.concatenate([offsets, new])[keep:]
-            self._offsets[zone] = (first, offsets)
-        return first, offsets
+            constant = float(offsets[0]) if (offsets == offsets[0]).all() else np.nan
+            self._offsets[zone] = (first, offsets, constant)
+        return first, offsets, constant
 
     def quarter(self, times: Array, columns: int) -> NDArray[np.intp]:
         """Quarter of the local day, 0 to 3, shape (T, columns)."""
@@ -75,7 +77,7 @@ class Zones:
         return result
 
 
-def same_time(tape: Array, unit: int, start: int, grid: Grid, zones: Zones, days: int) -> tuple[Array, Array]:
+def same_time(tape: Array, unit: int, start: int, grid: Grid, zones: Zones, days: int) -> Array:
     """What a tape holds for the same local time of day on earlier days.
 
     Args:
@@ -87,24 +89,40 @@ def same_time(tape: Array, unit: int, start: int, grid: Grid, zones: Zones, days
         days: how many days back.
 
     Returns:
-        Values (days, U, N) for the U units of the block, NaN where nothing is known, and whether that day was of
-        the same class (working day or weekend) as the present one, (days, U, N).
+        Values (days, U, N) for the U units of the block, NaN where nothing is known.
     """
-    times = grid.times(start + unit * np.arange(grid.block // unit))
-    back = times - DAY * np.arange(1, days + 1)[:, None]
+    times, back = _days_before(unit, start, grid, days)
     found = np.full((*back.shape, tape.shape[1]), np.nan)
-    alike = np.zeros(found.shape, dtype=bool)
     for entity, mine in zones.members.items():
-        here, there = zones.clock(entity, times), zones.clock(entity, back)
-        # Where the clocks were changed in between, move so that the local time of day is the same.
-        moved = back + (here - times) - (there - back)
-        row = len(tape) + np.round((moved - times[0]) / (unit * grid.step)).astype(np.intp)
+        moved = _moved(zones, entity, times, back)
+        row = len(tape) + np.rint((moved - times[0]) / (unit * grid.step)).astype(np.intp)
         known = (row >= 0) & (row < len(tape))
-        values = np.where(known[..., None], tape[np.where(known, row, 0)][..., mine], np.nan)
-        weekend = [(np.floor(clock / DAY) + 3) % 7 >= 5 for clock in (here, zones.clock(entity, moved))]
-        found[..., mine] = values
-        alike[..., mine] = (weekend[0] == weekend[1])[..., None]
-    return found, alike
+        found[..., mine] = np.where(known[..., None], tape[np.where(known, row, 0)][..., mine], np.nan)
+    return found
+
+
+def same_class(unit: int, start: int, grid: Grid, zones: Zones, days: int, columns: int) -> Mask:
+    """Whether those days were of the same class (working day or weekend) as the present one, (days, U, columns)."""
+    times, back = _days_before(unit, start, grid, days)
+    alike = np.zeros((*back.shape, columns), dtype=bool)
+    for entity, mine in zones.members.items():
+        moved = _moved(zones, entity, times, back)
+        here, there = (
+            (np.floor(zones.clock(entity, time) / DAY) + 3) % 7 >= 5 for time in (times, moved)
+        )
+        alike[..., mine] = (here == there)[..., None]
+    return alike
+
+
+def _days_before(unit: int, start: int, grid: Grid, days: int) -> tuple[Array, Array]:
+    """Times of the block's units (U,), and of the same UTC time on earlier days, (days, U)."""
+    times = grid.times(start + unit * np.arange(grid.block // unit))
+    return times, times - DAY * np.arange(1, days + 1)[:, None]
+
+
+def _moved(zones: Zones, entity: Entity, times: Array, back: Array) -> Array:
+    """Earlier times, moved where the clocks were changed in between so that the local time of day is the same."""
+    return back + (zones.clock(entity, times) - times) - (zones.clock(entity, back) - back)
 
 
 def profiles(slots: Array, start: int, grid: Grid, zones: Zones) -> Array:
@@ -112,8 +130,9 @@ def profiles(slots: Array, start: int, grid: Grid, zones: Zones) -> Array:
 
     Every day: median of 14 days. Same class: of the last 10 such days, at least 2. Same weekday: of 5, at least 3.
     """
-    found, alike = same_time(slots, grid.slot, start, grid, zones, PROFILE_DAYS)
-    kept = np.where(alike[:28], found[:28], np.nan)
+    found = same_time(slots, grid.slot, start, grid, zones, PROFILE_DAYS)
+    alike = same_class(grid.slot, start, grid, zones, 28, slots.shape[1])
+    kept = np.where(alike, found[:28], np.nan)
     kept = np.where(np.cumsum(np.isfinite(kept), axis=0) <= 10, kept, np.nan)
     return np.stack(
         [np.zeros(found.shape[1:]), median(found[:14]), median(kept, least=2), median(found[6::7], least=3)]
@@ -157,7 +176,7 @@ def spread(hours: Array, own: Array, start: int, grid: Grid, zones: Zones) -> Ar
         grid: the grid.
         zones: time zones.
     """
-    found, _ = same_time(hours, grid.hour, start, grid, zones, SPREAD_DAYS)
+    found = same_time(hours, grid.hour, start, grid, zones, SPREAD_DAYS)
     seen = np.isfinite(found).sum(axis=0)
     usual = np.where(seen > 0, median(found), own)
     mixed = (seen * usual + OWN_DAYS * own) / (seen + OWN_DAYS)

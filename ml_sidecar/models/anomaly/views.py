@@ -101,7 +101,7 @@ class Look:
         age: (T, N), rows since then.
         there: (T, N), True where there was a value.
         heights: (VIEWS, T, N), log(1 + view).
-        columns: (T, N, COLUMNS), signed, for the forest.
+        columns: (T, N, COLUMNS), signed, for the forest; (T, N, 0) where none will be asked.
         expected: (T, N), what is normal.
         spread: (T, N), usual deviation from it.
         tracked: (6, T, N), |mean 1 h|, |mean 4 h|, log roughness, distance to earlier stretches, improbability over
@@ -208,7 +208,15 @@ def _nearest(means: Single, offset: int, tape: Single, days: int, per_day: int) 
     return near
 
 
-def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, lengths: Lengths) -> Look:
+def look(
+    raw: Array,
+    slot: NDArray[np.intp],
+    recent: Recent,
+    context: Context,
+    lengths: Lengths,
+    *,
+    forest: bool = True,
+) -> Look:
     """See rows through all views.
 
     Args:
@@ -217,6 +225,7 @@ def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, l
         recent: the rows before.
         context: what was known before the block.
         lengths: windows in rows.
+        forest: whether a forest will be asked.
     """
     n = len(raw)
     expected, spread = context.expected[slot], context.spread[slot]
@@ -268,26 +277,15 @@ def look(raw: Array, slot: NDArray[np.intp], recent: Recent, context: Context, l
         ]
     )
     heights = np.log1p(np.clip(zeroed(views), 0.0, 1e6))
-    columns = np.stack(
-        [
-            squash(z),
-            squash(means[0]),
-            squash(means[1]),
-            squash(jumped),
-            squash(rougher),
-            heights[3],
-            heights[4],
-            heights[7],
-        ],
-        axis=-1,
-    )
+    signed = (z, *means, jumped, rougher) if forest else ()
+    columns = [squash(x) for x in signed] + [heights[k] for k in (3, 4, 7) if forest]
     return Look(
         rows,
         held,
         age,
         there,
         np.where(there, heights, 0.0),
-        columns,
+        np.stack(columns, axis=-1) if forest else np.empty((*raw.shape, 0)),
         expected,
         spread,
         np.stack([np.abs(one), np.abs(four), rough, distance, short, halves[3 * offset :]]),

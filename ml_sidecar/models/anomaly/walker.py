@@ -72,6 +72,7 @@ class Walker:
         self._joint = JointView(grid, len(self.features), seed)
         self._drift = Drift(grid, self.features)
         self._recent = Recent.empty(self._lengths, 0)
+        self._valid = np.empty((2, 0))
         self._context = self._memory.context(start, self._zones)
         self._block = Block.empty(self.grid, len(self.entities) * len(self.features))
         self._freeze()
@@ -102,6 +103,7 @@ class Walker:
             np.concatenate([old.age, more.age]),
         )
         self._block.widen(k)
+        self._valid = np.array([(f.minimum, f.maximum) for f in self.features] * len(self.entities)).T
         self._freeze()
 
     def _freeze(self) -> None:
@@ -114,6 +116,8 @@ class Walker:
             self._context = self._memory.context(start, self._zones)
             hours = self.grid.peak * self.grid.step / 3600.0
             self._calibration = calibrate(self._memory.peaks, hours, len(self.features))
+            usual = self._calibration.height(BAND_PER_WEEK)[0]
+            self._reach = np.expm1(np.where(np.isnan(usual), np.log1p(3.0), usual))
             if len(self.features) > 1:
                 self._joint_calibration = self._joint.renew_scales()
         self._grown, self._ready = self._memory.ready(start)
@@ -164,7 +168,14 @@ class Walker:
         memory, shape = self._memory, (t, apis, features)
         slot = (start % self.grid.block + np.arange(t)) // self.grid.slot
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            seen = look(values.reshape(t, -1), slot, self._recent, self._context, self._lengths)
+            seen = look(
+                values.reshape(t, -1),
+                slot,
+                self._recent,
+                self._context,
+                self._lengths,
+                forest=features > 1,
+            )
             multiples = worths(seen, memory.sign, memory.least, memory.ratio)
             shut = gate(seen, memory.sign, multiples)
             heights = seen.heights * shut
@@ -174,7 +185,7 @@ class Walker:
             mean = np.where(seen.there, mean, combine.ABSENT)
             single = np.where(self._ready, combine.law(mean, most), QUIET).reshape(shape)
             joint_heights, columns, joint = self._judge_jointly(
-                seen.columns.reshape(t, apis, -1),
+                seen.columns,
                 seen.rows[1].reshape(shape),
                 shut.reshape(shape).max(axis=2),
             )
@@ -217,7 +228,7 @@ class Walker:
         """Heights, columns and E (T, A) of the joint views; silent for a single feature: it has nothing to join."""
         if len(self.features) == 1:
             return np.empty(0), columns, np.full(shut.shape, QUIET)
-        heights, columns = self._joint.look(columns, z, shut)
+        heights, columns = self._joint.look(columns.reshape(*shut.shape, -1), z, shut)
         expected = self._joint_calibration.expected_per_week(heights)
         rarest = np.minimum(len(heights) * expected.min(axis=0), QUIET)
         grown = self._grown.reshape(-1, len(self.features)).any(axis=1)
@@ -225,13 +236,10 @@ class Walker:
 
     def _band(self, seen: Look) -> tuple[Array, Array, Array]:
         """What is normal and the ends of the band around it, within the valid range."""
-        memory, apis = self._memory, len(self.entities)
-        reach = np.expm1(np.nan_to_num(self._calibration.height(BAND_PER_WEEK)[0], nan=np.log1p(3.0)))
-        half = np.fmax(reach * seen.spread, np.fmax(memory.least, memory.ratio * np.abs(seen.expected)))
-        low = np.tile([f.minimum for f in self.features], apis)
-        high = np.tile([f.maximum for f in self.features], apis)
-        middle = np.clip(seen.expected, low, high)
-        return middle, np.clip(middle - half, low, high), np.clip(middle + half, low, high)
+        memory, (low, high) = self._memory, self._valid
+        half = np.fmax(self._reach * seen.spread, np.fmax(memory.least, memory.ratio * np.abs(seen.expected)))
+        middle = np.minimum(np.maximum(seen.expected, low), high)
+        return middle, np.maximum(middle - half, low), np.minimum(middle + half, high)
 
     # ------------------------------------------------------------------ moving on
 
