@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,11 @@ class Zones:
             self._offsets[zone] = (first, offsets, constant)
         return first, offsets, constant
 
+    def constant(self, entity: Entity, begin: float, end: float) -> bool:
+        """True if no clock is changed between these times, as far as is quickly told."""
+        zone = self.local.zone(entity)
+        return bool(np.isfinite(self._offset_table(zone, entity, int(begin // HOUR), int(end // HOUR))[2]))
+
     def quarter(self, times: Array, columns: int) -> NDArray[np.intp]:
         """Quarter of the local day, 0 to 3, shape (T, columns)."""
         result = np.zeros((len(times), columns), dtype=np.intp)
@@ -94,11 +100,28 @@ def same_time(tape: Array, unit: int, start: int, grid: Grid, zones: Zones, days
     times, back = _days_before(unit, start, grid, days)
     found = np.full((*back.shape, tape.shape[1]), np.nan)
     for entity, mine in zones.members.items():
-        moved = _moved(zones, entity, times, back)
-        row = len(tape) + np.rint((moved - times[0]) / (unit * grid.step)).astype(np.intp)
-        known = (row >= 0) & (row < len(tape))
-        found[..., mine] = np.where(known[..., None], tape[np.where(known, row, 0)][..., mine], np.nan)
+        if zones.constant(entity, back[-1, 0], times[-1]):
+            row, known = _rows_before(unit, grid, days, len(tape))
+        else:
+            moved = _moved(zones, entity, times, back)
+            row, known = _within(np.rint((moved - times[0]) / (unit * grid.step)), len(tape))
+        values = tape[row] if len(mine) == tape.shape[1] else tape[row][..., mine]
+        found[..., mine] = np.where(known, values, np.nan)
     return found
+
+
+@lru_cache(maxsize=64)
+def _rows_before(unit: int, grid: Grid, days: int, length: int) -> tuple[NDArray[np.intp], Mask]:
+    """Rows of the tape, and whether it has them, where no clock was changed."""
+    times, back = _days_before(unit, 0, grid, days)
+    return _within(np.rint((back - times[0]) / (unit * grid.step)), length)
+
+
+def _within(row: Array, length: int) -> tuple[NDArray[np.intp], Mask]:
+    """Places counted from the end of a tape as its rows, and whether it has them, (..., 1)."""
+    place = row.astype(np.intp) + length
+    known = (place >= 0) & (place < length)
+    return np.where(known, place, 0), known[..., None]
 
 
 def same_class(unit: int, start: int, grid: Grid, zones: Zones, days: int, columns: int) -> Mask:
