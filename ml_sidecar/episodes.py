@@ -8,15 +8,15 @@ hours is adopted: the episode closes and nothing is said until it has been quiet
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml_sidecar.contract import SEVERITIES
 from ml_sidecar.features import Array, Entity, Mask
+from ml_sidecar.models.anomaly.arrays import zeroed
 from ml_sidecar.results import Scores, budget_of, score_of
 
 HOUR, WEEK = 3600.0, 604800.0
@@ -76,15 +76,20 @@ class Observed:
     events: tuple[EpisodeEvent, ...]
 
 
-_FIELDS: Mapping[str, Any] = {
-    "phase": _IDLE,
-    "opened": np.nan,
-    "last": -np.inf,
-    "agreed": False,
-    "peak": np.inf,
-    "top": 0,
-    "counted": False,
-}
+@dataclass(slots=True)
+class _Course:
+    """Where one API stands: plain numbers, since a look concerns the few APIs at which anything is astir."""
+
+    phase: int = _IDLE
+    opened: float = np.nan
+    last: float = -np.inf
+    agreed: bool = False
+    peak: float = np.inf
+    top: int = 0
+    counted: bool = False
+
+
+_FIELDS = {field.name: field.default for field in fields(_Course)}
 
 
 class EpisodeTracker:
@@ -102,10 +107,9 @@ class EpisodeTracker:
         self.patience = max(2 * CLOSE_AFTER, 2 * step)
         self._entities: tuple[Entity, ...] = ()
         self._place: dict[Entity, int] = {}
-        self._state: dict[str, NDArray[Any]] = {name: np.full(0, fill) for name, fill in _FIELDS.items()}
+        self._courses: list[_Course] = []
+        self._followed: set[int] = set()
         self._looked = -np.inf
-        self._astir = False
-        self._watching = False
         self._begun: list[tuple[float, Entity]] = []
         self.totals: dict[tuple[Entity, Severity], int] = {}
         """Episodes counted so far, by API and severity."""
@@ -127,34 +131,43 @@ class EpisodeTracker:
             scores: T looks at A APIs; looks not later than the last one are ignored, so that nothing counts twice. An
                 API that is not among them is not judged by them; its episode closes after ten minutes (two steps).
         """
-        column = self._columns(scores.entities)
+        apis = self._numbers(scores.entities)
         self._features = scores.features
         expected = np.where(np.isfinite(scores.expected_per_week), scores.expected_per_week, np.inf)
-        # While nothing is open, only what may open or resume an episode needs a look.
-        warm = np.asarray((expected <= HYSTERESIS * self.budget).any(axis=1))
-        high = np.asarray((expected <= self.budget).any(axis=1))
-        tops = np.argmax(np.where(np.isnan(scores.contributions), 0.0, scores.contributions), axis=2)
+        warm = self._warm(expected, scores.contributions, apis)
         flags = np.zeros(expected.shape, dtype=bool)
         events: list[EpisodeEvent] = []
-        for i, time in enumerate(scores.times.tolist()):
-            if time <= self._looked:
-                continue
-            if high[i] or self._watching or (warm[i] and self._astir):
-                full = np.full(len(self._entities), np.nan)
-                full[column] = expected[i]
-                top = np.zeros(len(self._entities), dtype=np.intp)
-                if warm[i]:
-                    top[column] = tops[i]
-                events += self._look(time, full, top)
-                flags[i] = self._state["phase"][column] == _OPEN
-            self._looked = time
+        if warm or self._followed:
+            column = {api: i for i, api in enumerate(apis)}
+            for i, time in enumerate(scores.times.tolist()):
+                # While nothing is followed, only what may open or resume an episode needs a look.
+                if time > self._looked and (i in warm or self._followed):
+                    events += self._look(time, warm.get(i, {}), column)
+                    flags[i, [column[api] for api in self._open() if api in column]] = True
+                self._looked = max(self._looked, time)
+        elif len(scores.times):
+            self._looked = max(self._looked, float(scores.times.max()))
         return Observed(flags, tuple(events))
+
+    def _warm(
+        self, expected: Array, contributions: Array, apis: Sequence[int]
+    ) -> dict[int, dict[int, tuple[float, int]]]:
+        """E and strongest feature of all that keeps an episode open, by row and API."""
+        rows, columns = np.nonzero(expected <= HYSTERESIS * self.budget)
+        tops = np.argmax(zeroed(contributions[rows, columns]), axis=1).tolist()
+        found: dict[int, dict[int, tuple[float, int]]] = {}
+        each = zip(rows.tolist(), columns.tolist(), expected[rows, columns].tolist(), tops, strict=True)
+        for row, column, value, top in each:
+            found.setdefault(row, {})[apis[column]] = (value, top)
+        return found
+
+    def _open(self) -> list[int]:
+        return [api for api in self._followed if self._courses[api].phase == _OPEN]
 
     def is_open(self, entities: Sequence[Entity]) -> Mask:
         """True for each API with an open episode, shape (A,)."""
-        phase = self._state["phase"]
-        found = [entity in self._place and phase[self._place[entity]] == _OPEN for entity in entities]
-        return np.array(found, dtype=bool)
+        found = set(self._open())
+        return np.array([self._place.get(entity) in found for entity in entities], dtype=bool)
 
     def episodes_since(self, time: float) -> tuple[tuple[float, Entity], ...]:
         """Episodes that began at or after a time, at most a week back: when, and which API."""
@@ -172,73 +185,91 @@ class EpisodeTracker:
 
     # ------------------------------------------------------------------ one look
 
-    def _look(self, time: float, expected: Array, top: NDArray[np.intp]) -> list[EpisodeEvent]:
-        s = self._state
+    def _look(
+        self, time: float, warm: Mapping[int, tuple[float, int]], seen: Container[int]
+    ) -> list[EpisodeEvent]:
+        """One look at the APIs that are followed or warm; one that was not seen is not judged."""
+        events: list[EpisodeEvent] = []
         dense = time - self._looked < DENSE
-        missed = np.isnan(expected)
+        for api in sorted(self._followed | warm.keys()):
+            course = self._courses[api]
+            expected, top = warm.get(api, (np.inf, 0))
+            missed = api not in seen
+            events += self._begin(api, course, time, expected, top, dense=dense, missed=missed)
+            events += self._end(api, course, time, warm=api in warm, missed=missed)
+            if course.phase == _OPEN or course.agreed:
+                self._followed.add(api)
+            else:
+                self._followed.discard(api)
+        return sorted(events, key=lambda event: event.kind == "closed")
+
+    def _over(self, course: _Course, time: float) -> bool:
+        """True if an episode has been closed for so long that what comes next is another one."""
+        return course.phase in {_PAUSED, _ADOPTED} and time - course.last > self.rejoin
+
+    def _begin(
+        self, api: int, course: _Course, time: float, expected: float, top: int, *, dense: bool, missed: bool
+    ) -> list[EpisodeEvent]:
         warm, high = expected <= HYSTERESIS * self.budget, expected <= self.budget
-        over = (s["phase"] >= _PAUSED) & (time - s["last"] > self.rejoin)
-        s["phase"][over] = _IDLE
-        agreed = warm & (s["agreed"] | (not dense))
-        begins = (s["phase"] == _IDLE) & high & agreed
-        resumes = (s["phase"] == _PAUSED) & agreed
-        s["opened"][begins], s["peak"][begins], s["counted"][begins] = time, np.inf, False
-        s["phase"][begins | resumes] = _OPEN
-        s["last"][warm & (s["phase"] != _IDLE)] = time
-        s["agreed"] = np.where(missed, s["agreed"], warm & ((s["phase"] != _IDLE) | high))
-        worse = (s["phase"] == _OPEN) & (expected < s["peak"])
-        s["peak"][worse], s["top"][worse] = expected[worse], top[worse]
-        events = [
-            self._event("opened", i, time, counts=bool(begins[i]))
-            for i in np.flatnonzero(begins | resumes).tolist()
-        ]
-        self._remember(time, np.flatnonzero(begins))
-        wait = np.where(missed, self.patience, CLOSE_AFTER)
-        lasting = ~missed & (s["phase"] == _OPEN) & (time - s["opened"] > self.longest)
-        healed = (s["phase"] == _OPEN) & ~warm & (time - s["last"] >= wait) & ~lasting
-        closes = [
-            self._event("closed", i, time, counts=not s["counted"][i], adopted=bool(lasting[i]))
-            for i in np.flatnonzero(lasting | healed).tolist()
-        ]
-        for event in closes:
-            if event.counts:
-                key = (event.entity, event.severity)
-                self.totals[key] = self.totals.get(key, 0) + 1
-        s["counted"][lasting | healed] = True
-        s["phase"][lasting], s["phase"][healed] = _ADOPTED, _PAUSED
-        self._watching = bool((s["phase"] == _OPEN).any() or s["agreed"].any())
-        self._astir = self._watching or bool(s["phase"].any())
-        return events + closes
+        if self._over(course, time):
+            course.phase = _IDLE
+        agreed = warm and (course.agreed or not dense)
+        begins = agreed and high and course.phase == _IDLE
+        opens = begins or (agreed and course.phase == _PAUSED)
+        if begins:
+            course.opened, course.peak, course.counted = time, np.inf, False
+            self._begun = [pair for pair in self._begun if pair[0] > time - WEEK]
+            self._begun.append((time, self._entities[api]))
+        if opens:
+            course.phase = _OPEN
+        if warm and course.phase != _IDLE:
+            course.last = time
+        if not missed:
+            course.agreed = warm and (course.phase != _IDLE or high)
+        if course.phase == _OPEN and expected < course.peak:
+            course.peak, course.top = expected, top
+        return [self._event("opened", api, time, counts=begins)] if opens else []
+
+    def _end(self, api: int, course: _Course, time: float, *, warm: bool, missed: bool) -> list[EpisodeEvent]:
+        if course.phase != _OPEN:
+            return []
+        wait = self.patience if missed else CLOSE_AFTER
+        lasting = not missed and time - course.opened > self.longest
+        if not lasting and (warm or time - course.last < wait):
+            return []
+        event = self._event("closed", api, time, counts=not course.counted, adopted=lasting)
+        if event.counts:
+            key = (event.entity, event.severity)
+            self.totals[key] = self.totals.get(key, 0) + 1
+        course.counted = True
+        course.phase = _ADOPTED if lasting else _PAUSED
+        return [event]
 
     def _event(
-        self, kind: Literal["opened", "closed"], i: int, time: float, *, counts: bool, adopted: bool = False
+        self, kind: Literal["opened", "closed"], api: int, time: float, *, counts: bool, adopted: bool = False
     ) -> EpisodeEvent:
-        score = float(score_of(self._state["peak"][i]))
+        course = self._courses[api]
+        score = float(score_of(np.array(course.peak)))
         return EpisodeEvent(
             kind=kind,
-            entity=self._entities[i],
+            entity=self._entities[api],
             time=time,
-            opened_at=float(self._state["opened"][i]),
+            opened_at=course.opened,
             score=score,
             severity=severity_of(score),
-            top_feature=self._features[int(self._state["top"][i])],
+            top_feature=self._features[course.top],
             counts=counts,
             adopted=adopted,
         )
 
-    def _remember(self, time: float, begun: Sequence[int] | NDArray[np.intp]) -> None:
-        if len(begun):
-            self._begun = [pair for pair in self._begun if pair[0] > time - WEEK]
-            self._begun += [(time, self._entities[i]) for i in begun]
-
-    def _columns(self, entities: tuple[Entity, ...]) -> NDArray[np.intp]:
+    def _numbers(self, entities: tuple[Entity, ...]) -> list[int]:
+        """The number of each API, new ones included."""
         new = [entity for entity in dict.fromkeys(entities) if entity not in self._place]
         for entity in new:
             self._place[entity] = len(self._place)
         self._entities += tuple(new)
-        for name, fill in _FIELDS.items():
-            self._state[name] = np.concatenate([self._state[name], np.full(len(new), fill)])
-        return np.array([self._place[entity] for entity in entities], dtype=np.intp)
+        self._courses += [_Course() for _ in new]
+        return [self._place[entity] for entity in entities]
 
     # ------------------------------------------------------------------ on disk
 
@@ -248,8 +279,9 @@ class EpisodeTracker:
             "looked": _plain(self._looked),
             "features": list(self._features),
             "apis": [
-                [*self._entities[i], *(_plain(self._state[name][i].item()) for name in _FIELDS)]
-                for i in np.flatnonzero((self._state["phase"] != _IDLE) | self._state["agreed"])
+                [*entity, *(_plain(getattr(course, name)) for name in _FIELDS)]
+                for entity, course in zip(self._entities, self._courses, strict=True)
+                if (course.phase != _IDLE and not self._over(course, self._looked)) or course.agreed
             ],
             "begun": [[time, *entity] for time, entity in self._begun],
             "totals": [[*entity, severity, n] for (entity, severity), n in self.totals.items()],
@@ -262,11 +294,10 @@ class EpisodeTracker:
         """The tracker as it was when `to_state` was called; looks it has taken in are ignored from now on."""
         tracker = cls(threshold, step=step)
         rows = state["apis"]
-        tracker._columns(tuple(Entity(*row[:2]) for row in rows))
-        for k, (name, fill) in enumerate(_FIELDS.items()):
-            column = [_special(row[2 + k], fill) for row in rows]
-            tracker._state[name][:] = column
-        tracker._astir = tracker._watching = bool(rows)
+        for i, row in zip(tracker._numbers(tuple(Entity(*row[:2]) for row in rows)), rows, strict=True):
+            values = zip(row[2:], _FIELDS.values(), strict=True)
+            tracker._courses[i] = _Course(*(_special(value, fill) for value, fill in values))
+        tracker._followed = set(range(len(rows)))
         tracker._looked = _special(state["looked"], -np.inf)
         tracker._features = tuple(state["features"])
         tracker._begun = [(row[0], Entity(*row[1:])) for row in state["begun"]]
