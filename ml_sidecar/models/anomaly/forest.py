@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import IsolationForest
 
 from ml_sidecar.features import Array
 
@@ -87,6 +86,8 @@ def scaffolded(rows: Array, rng: np.random.Generator) -> Array:
 
 def grow(rows: Array, seed: int) -> Forest:
     """Fit a forest on rows (n, D), n >= 2; the same rows and seed give the same forest."""
+    from sklearn.ensemble import IsolationForest  # noqa: PLC0415 - slow to load, and one feature alone needs none
+
     rng = np.random.default_rng(seed)
     if len(rows) > TRAIN_ROWS:
         rows = rows[np.sort(rng.choice(len(rows), TRAIN_ROWS, replace=False))]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestRegressor
 
 from ml_sidecar.features import Array
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestRegressor
 
 TREES = 32
 FIT_ROWS = 12_000
@@ -46,6 +50,8 @@ class ChangeForest:
         if len(change) > FIT_ROWS:
             chosen = np.sort(rng.choice(len(change), FIT_ROWS, replace=False))
             columns, change = columns[chosen], change[chosen]
+        from sklearn.ensemble import RandomForestRegressor  # noqa: PLC0415 - slow to load, and not always needed
+
         tame = np.clip(change, *np.quantile(change, [0.01, 0.99]))
         forest = RandomForestRegressor(
             n_estimators=TREES,
