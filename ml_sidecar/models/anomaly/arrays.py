@@ -76,7 +76,7 @@ def middle(rows: Array, count: NDArray[np.intp] | None, least: int = 1) -> Array
     """Median of what `ordered` gave; NaN where fewer than `least` values are."""
     if count is None:
         n = len(rows)
-        found = 0.5 * (rows[(n - 1) // 2] + rows[n // 2])
+        found = np.asarray(0.5 * (rows[(n - 1) // 2] + rows[n // 2]))
         return found if n >= least else np.full(found.shape, np.nan)
     low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, len(rows) - 1)
     found = 0.5 * (_at(rows, low) + _at(rows, high))
@@ -87,7 +87,7 @@ def _at(rows: Array, place: NDArray[np.intp]) -> Array:
     """The value of each column at its own place, shape as `place`, which may have more axes in front."""
     flat = rows.reshape(-1)
     width = flat.size // len(rows)
-    return flat[place * width + np.arange(width).reshape(rows.shape[1:])]
+    return np.asarray(flat[place * width + np.arange(width).reshape(rows.shape[1:])])
 
 
 def quantiles(x: Array, shares: tuple[float, ...], least: int = 1) -> Array:

@@ -69,10 +69,10 @@ class Calibration:
         rate = (self.count + 0.5) / weeks
         power = self.count + PRIOR_PEAKS
         tail = np.exp(-power[:, None] * np.log1p(np.maximum(over, 0.0) / self.total[:, None]))
-        seen = np.zeros(height.shape)
+        alike, seen = height - TIE, np.zeros(height.shape, dtype=np.int8)
         for peak in self.highest:
-            seen += peak[:, None] >= height - TIE
-        habit = np.maximum(seen - FORGIVEN, 0.0)
+            seen += peak[:, None] >= alike
+        habit = np.maximum(seen - float(FORGIVEN), 0.0)
         result = np.maximum(rate[:, None] * tail, habit / weeks[:, None])
         result = np.where(over > 0, result, np.where(height > 0, self.lesser[:, None], QUIET))
         return np.where(self.weeks[:, None] > 0, result, QUIET)
@@ -109,7 +109,7 @@ def calibrate(peaks: Array, hours: float, groups: int, prior: float | Array = PR
         prior: mean of an imagined excess where there is no pool; one, or (V, 1).
     """
     rows, some = ordered(peaks)
-    size = np.full(peaks.shape[1:], len(peaks)) if some is None else some
+    size = np.full(peaks.shape[1:], len(peaks), dtype=np.intp) if some is None else some
     usual, lesser = _usual(rows, size, size * hours / 168.0)
     excess = zeroed(np.maximum(rows - usual, 0.0))
     count = (excess > 0).sum(axis=0)
@@ -122,7 +122,7 @@ def calibrate(peaks: Array, hours: float, groups: int, prior: float | Array = PR
     highest = np.where((places >= 0) & (size > 0), highest, -np.inf)
     usual, scale, known = _pooled(usual, own, count, size, groups, prior)
     # Siblings stand in for the first peak: an API that is hours old is judged as if it had had one as theirs usually are.
-    weeks = np.maximum(size, known) * hours / 168.0
+    weeks = np.asarray(np.maximum(size, known) * hours / 168.0, dtype=np.float64)
     return Calibration(usual, lesser, count.astype(np.float64), own + PRIOR_PEAKS * scale, weeks, highest)
 
 
@@ -142,7 +142,7 @@ def _usual(peaks: Array, size: NDArray[np.intp], weeks: Array) -> tuple[Array, A
 
 
 def _pooled(
-    usual: Array, own: Array, count: Array, size: Array, groups: int, prior: float | Array
+    usual: Array, own: Array, count: Array, size: NDArray[np.intp], groups: int, prior: float | Array
 ) -> tuple[Array, Array, Array]:
     """Usual peak drawn towards the siblings' while there are few of its own, their mean excess, and 1 where there is a pool."""
     if usual.shape[1] < POOL_LEAST * groups:

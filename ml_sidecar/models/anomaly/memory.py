@@ -245,7 +245,8 @@ class Memory:
         """What is normal in the slots of the block, (S, N)."""
         self.guesses = profiles(self.slots, start, self.grid, zones)
         near = median(self.misses, least=5)
-        level = np.where(np.isfinite(near[0]), near[0], median(self.slots))
+        known = np.isfinite(near[0])
+        level = near[0] if known.all() else np.where(known, near[0], median(self.slots))
         self.offset = np.concatenate([level[None], zeroed(near[1:])])
         return chosen(self.guesses + self.offset[:, None], self.errors)
 

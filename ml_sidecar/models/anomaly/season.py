@@ -130,9 +130,7 @@ def same_class(unit: int, start: int, grid: Grid, zones: Zones, days: int, colum
     alike = np.zeros((*back.shape, columns), dtype=bool)
     for entity, mine in zones.members.items():
         moved = _moved(zones, entity, times, back)
-        here, there = (
-            (np.floor(zones.clock(entity, time) / DAY) + 3) % 7 >= 5 for time in (times, moved)
-        )
+        here, there = ((np.floor(zones.clock(entity, time) / DAY) + 3) % 7 >= 5 for time in (times, moved))
         alike[..., mine] = (here == there)[..., None]
     return alike
 
