@@ -110,7 +110,7 @@ def calibrate(peaks: Array, hours: float, groups: int, prior: float | Array = PR
     """
     rows, some = ordered(peaks)
     size = np.full(peaks.shape[1:], len(peaks), dtype=np.intp) if some is None else some
-    usual, lesser = _usual(rows, size, size * hours / 168.0)
+    usual, lesser = _usual(rows, size, np.asarray(size * hours / 168.0, dtype=np.float64))
     excess = zeroed(np.maximum(rows - usual, 0.0))
     count = (excess > 0).sum(axis=0)
     top = np.where(count >= 8, np.maximum(1, count // LOWERED), 0)
