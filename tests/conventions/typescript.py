@@ -54,8 +54,17 @@ def packages(tools: Path = TOOLS_DIR) -> Path:
             done = _node(_NODE / "lib/node_modules/npm/bin/npm-cli.js", ["ci"], fresh)
             if done.returncode:
                 raise RuntimeError(f"npm cannot install Grafana's types: {done.stderr.strip()}")
-            fresh.rename(home)
+            _put(fresh, home)
     return home / "node_modules"
+
+
+def _put(fresh: Path, home: Path) -> None:
+    """Move the fetched packages into place, unless another process was faster."""
+    try:
+        fresh.rename(home)
+    except OSError:
+        if not home.exists():
+            raise
 
 
 def source(board: Mapping[str, Any]) -> str:
