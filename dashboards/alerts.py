@@ -10,10 +10,11 @@ from dashboards.common import ANY_API, accuracy, alerts_by_severity, budget, sco
 from dashboards.frame import frame
 from dashboards.layout import Section, Sized
 from dashboards.names import ALERTS, FEATURES
-from dashboards.palette import BAD, GOOD, NEUTRAL, ORANGE, SKY, VERMILLION, WARN
+from dashboards.palette import BAD, GOOD, NEUTRAL, WARN
 from dashboards.panels import (
-    SEVERITIES,
+    FREE,
     label_names,
+    line,
     named_lines,
     stat,
     state_timeline,
@@ -27,6 +28,7 @@ from ml_sidecar import contract as ml
 
 TITLE: Final = "RapidAPI - Alerts and ML"
 
+_SEVERITIES: Final = {"critical": BAD, "warning": WARN, "info": GOOD}
 _FEATURE_LINES: Final = named_lines({name: (shown.words, shown.color) for name, shown in FEATURES.items()})
 
 
@@ -35,13 +37,11 @@ def _now() -> list[Sized]:
         "Anomalies in this time span",
         "Anomaly episodes that closed in the chosen time span, by the severity that they reached.",
         [
-            (f"sum by (severity) ({increase(series(ml.ANOMALIES.name), 'severity')})", "{{severity}}"),
+            (f"sum({increase(series(ml.ANOMALIES.name, {'severity': severity}))})", severity)
+            for severity in ml.SEVERITIES
         ],
         "none",
         steps(NEUTRAL),
-        overrides=named_lines(
-            {"low": ("low", SKY), "medium": ("medium", ORANGE), "high": ("high", VERMILLION)}
-        ),
         decimals=0,
     )
     return [(alerts_by_severity(), 6), (anomalies, 6), (budget(), 4), (accuracy(), 8)]
@@ -49,7 +49,7 @@ def _now() -> list[Sized]:
 
 def _alerts() -> list[Sized]:
     since = f"max by (alertname, severity, api_name, environment) ({_since()})"
-    severities = {"critical": "critical", "warning": "warning", "info": "info"}
+    severities = {severity: severity for severity in _SEVERITIES}
     active = table(
         "Firing now",
         "Alerts that are firing, since when. The runbook says what each means and what to do.",
@@ -63,9 +63,9 @@ def _alerts() -> list[Sized]:
     history = time_series(
         "Alerts active over time",
         "Alerts that were firing, by severity.",
-        [(alerts_active(), "{{severity}}")],
+        [(alerts_active(severity), severity) for severity in _SEVERITIES],
         "none",
-        overrides=SEVERITIES,
+        overrides=[line(severity, color) for severity, color in _SEVERITIES.items()],
     )
     return [(active, 14), (history, 10)]
 
@@ -106,7 +106,7 @@ def _trends() -> list[Sized]:
         "Points per day. Below -5 points a day an alert says that the API degrades slowly.",
         [(of_api(ml.TREND, feature=ml.SUCCESS_RATE), ANY_API)],
         "percent",
-        minimum=None,
+        axis=FREE,
         thresholds=steps(BAD, (_DEGRADES, NEUTRAL)),
     )
     return [(now, 14), (success, 10)]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from dashboards.names import MODEL_TITLES, SCORE_HIGH, SCORE_OPENS
 from dashboards.palette import BAD, GOOD, NEUTRAL, WARN
-from dashboards.panels import override, stat, steps, time_series
+from dashboards.panels import SHARE, override, stat, steps, time_series
 from dashboards.queries import alerts_active, of_api, per_environment
 from ml_sidecar import contract as ml
 
@@ -21,14 +21,13 @@ def alerts_by_severity() -> Any:  # noqa: ANN401 - grafanalib is untyped
         override(name, {"thresholds": {"mode": "absolute", "steps": steps(GOOD, (1, color))}})
         for name, color in above.items()
     ]
-    words = [override(name, {"displayName": name}) for name in above]
     return stat(
         "Alerts active",
         "Alerts that are firing now, by severity.",
-        [(alerts_active(), "{{severity}}")],
+        [(alerts_active(severity), severity) for severity in above],
         "none",
         steps(GOOD, (1, WARN)),
-        overrides=[*limits, *words],
+        overrides=limits,
     )
 
 
@@ -38,8 +37,9 @@ def score() -> Any:  # noqa: ANN401 - grafanalib is untyped
         "Anomaly score",
         "How unusual each API is, 0 to 1. A score of 0.7 means: this happens by chance once in four weeks.",
         [(of_api(ml.ANOMALY_SCORE), ANY_API)],
-        "percentunit",
-        maximum=1,
+        "none",
+        axis=SHARE,
+        decimals=2,
         thresholds=steps(NEUTRAL, (SCORE_OPENS, WARN), (SCORE_HIGH, BAD)),
     )
 
@@ -64,7 +64,7 @@ def accuracy() -> Any:  # noqa: ANN401 - grafanalib is untyped
         "Accuracy of each model on data that it had not seen, as its model card defines it.",
         [(per_environment(ml.MODEL_ACCURACY, "model_name"), "{{model_name}}")],
         "percentunit",
-        steps(WARN, (0.8, GOOD)),
+        steps(NEUTRAL),
         overrides=[override(name, {"displayName": words}) for name, words in MODEL_TITLES.items()],
         decimals=0,
         none="no model trained yet",

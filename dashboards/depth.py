@@ -13,7 +13,7 @@ from dashboards.frame import frame
 from dashboards.layout import Section, Sized
 from dashboards.names import API, FEATURES, FORECAST
 from dashboards.palette import BAD, BLUE, GOOD, GREEN, NEUTRAL, ORANGE, PURPLE, SKY, VERMILLION, WARN
-from dashboards.panels import named_lines, override, stat, steps, time_series, value_names
+from dashboards.panels import SHARE, named_lines, override, stat, steps, time_series, value_names
 from dashboards.queries import RATE, feature, of_api, per_api, quota_left, series, state_of_api, why
 from ml_sidecar import contract as ml
 
@@ -105,7 +105,7 @@ def _explanation() -> list[Sized]:
         "The share of each feature in the anomaly score; the shares sum to 100 %. Read it while the score is high.",
         [(of_api(ml.CONTRIBUTION, "feature"), "{{feature}}")],
         "percentunit",
-        maximum=1,
+        axis=SHARE,
         stacked=True,
         overrides=named_lines({name: (shown.words, shown.color) for name, shown in FEATURES.items()}),
     )

@@ -30,7 +30,7 @@ def normal(name: str) -> Any:  # noqa: ANN401 - grafanalib is untyped
             (of_api(ml.THRESHOLD, "bound", feature=name, severity="critical"), "critical threshold"),
         ],
         shown.unit,
-        maximum=shown.maximum,
+        axis=shown.axis,
         overrides=[
             line("seen", shown.color, lineWidth=2),
             line("expected", NEUTRAL, lineStyle=DASHED),
@@ -57,7 +57,7 @@ def forecast_against_outcome(name: str) -> Any:  # noqa: ANN401 - grafanalib is 
             (shifted(ml.PREDICTED, _FAR, feature=name, horizon=_FAR), "forecast 3 hours before"),
         ],
         shown.unit,
-        maximum=shown.maximum,
+        axis=shown.axis,
         overrides=[
             line("came", shown.color, lineWidth=2),
             line("forecast 1 hour before", NEUTRAL, lineStyle=DASHED),

@@ -11,7 +11,17 @@ from dashboards.frame import frame
 from dashboards.layout import Section, Sized
 from dashboards.names import FEATURES, FORECAST, MODEL_TITLES, MODELS
 from dashboards.palette import BAD, BLUE, GOOD, NEUTRAL, ORANGE, VERMILLION, WARN
-from dashboards.panels import label_names, named_lines, stat, state_timeline, steps, time_series, value_names
+from dashboards.panels import (
+    FREE,
+    SHARE,
+    label_names,
+    named_lines,
+    stat,
+    state_timeline,
+    steps,
+    time_series,
+    value_names,
+)
 from dashboards.queries import RATE, environment_series, per_environment
 from dashboards.tables import COLORED_TEXT, Column, table
 from ml_sidecar import contract as ml
@@ -100,7 +110,7 @@ def _promises() -> list[Sized]:
         "themselves; well above: too cautious.",
         [(per_environment(ml.COVERAGE, "feature"), "{{feature}}")],
         "percentunit",
-        maximum=1,
+        axis=SHARE,
         thresholds=steps(NEUTRAL, (_PROMISED, GOOD)),
         overrides=_FORECAST_LINES,
         none="no forecast has come due yet",
@@ -111,7 +121,7 @@ def _promises() -> list[Sized]:
         "is the naive one; breach alerts need more.",
         [(per_environment(ml.SKILL, "feature"), "{{feature}}")],
         "percentunit",
-        minimum=None,
+        axis=FREE,
         thresholds=steps(WARN, (0, NEUTRAL)),
         overrides=_FORECAST_LINES,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from dashboards.palette import BLUE, ORANGE, PURPLE, SKY
+from dashboards.panels import Axis
 from ml_sidecar import contract as ml
 
 OVERVIEW: Final = "rapidapi_overview"
@@ -20,7 +21,7 @@ class Shown(NamedTuple):
     title: str
     unit: str
     color: str
-    maximum: float | None = None
+    axis: Axis = Axis()
 
     @property
     def words(self) -> str:
@@ -29,9 +30,9 @@ class Shown(NamedTuple):
 
 
 FEATURES: Final = {
-    ml.SUCCESS_RATE: Shown("Success rate", "percent", BLUE, 100),
+    ml.SUCCESS_RATE: Shown("Success rate", "percent", BLUE, Axis(None, 100, soft_minimum=90)),
     ml.RESPONSE_TIME: Shown("Response time", "s", ORANGE),
-    ml.ERROR_RATE: Shown("Error rate", "percent", PURPLE, 100),
+    ml.ERROR_RATE: Shown("Error rate", "percent", PURPLE, Axis(soft_maximum=10)),
     ml.REQUESTS_PER_MINUTE: Shown("Requests per minute", "reqpm", SKY),
 }
 FORECAST: Final = (ml.SUCCESS_RATE, ml.RESPONSE_TIME)

@@ -93,7 +93,7 @@ def _apis() -> Any:  # noqa: ANN401 - grafanalib is untyped
             Column(
                 "Anomaly score",
                 of_api(ml.ANOMALY_SCORE),
-                {"unit": "percentunit", "decimals": 0, "thresholds": scores} | COLORED_TEXT,
+                {"unit": "none", "decimals": 2, "thresholds": scores} | COLORED_TEXT,
             ),
             Column("Why", why(_NOTHING, _WORTH_A_REASON), {"mappings": label_names(reasons)}, "feature"),
             Column(
@@ -130,7 +130,7 @@ def _traffic() -> list[Sized]:
                 text,
                 [(feature(name), _API)],
                 FEATURES[name].unit,
-                maximum=FEATURES[name].maximum,
+                axis=FEATURES[name].axis,
             ),
             8,
         )
@@ -153,7 +153,7 @@ def _forecast(name: str) -> Any:  # noqa: ANN401 - grafanalib is untyped
         "What the models expect in 3 hours, drawn at the time at which they said so.",
         [(of_api(ml.PREDICTED, feature=name, horizon=_FARTHEST), _API)],
         shown.unit,
-        maximum=shown.maximum,
+        axis=shown.axis,
     )
 
 
@@ -165,7 +165,7 @@ def dashboard() -> Dashboard:
         "State, traffic, anomalies and forecasts of every API at a glance.",
         [
             Section("Now", _now(), 4),
-            Section("APIs", [(_apis(), 24)], 10),
+            Section("APIs", [(_apis(), 24)], 13),
             Section("Traffic", _traffic()),
             Section("What the models say", _models()),
         ],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from grafanalib.core import Stat, StateTimeline, Target, TimeSeries
 
-from dashboards.palette import BAD, GOOD, NEUTRAL, SAFE, WARN
+from dashboards.palette import NEUTRAL, SAFE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +19,20 @@ DOTTED: Final = {"dash": [2, 6], "fill": "dash"}
 
 Query = tuple[str, str]
 """An expression and its legend."""
+
+
+class Axis(NamedTuple):
+    """Where the axis ends: always there (`minimum`, `maximum`), or there while the values lie within (`soft_*`)."""
+
+    minimum: float | None = 0
+    maximum: float | None = None
+    soft_minimum: int | None = None
+    soft_maximum: int | None = None
+
+
+FROM_ZERO: Final = Axis()
+SHARE: Final = Axis(maximum=1)
+FREE: Final = Axis(minimum=None)
 
 
 def steps(base: str, *above: tuple[float, str]) -> list[Json]:
@@ -77,12 +91,6 @@ def band(lower: str, upper: str, color: str) -> list[Json]:
     return [line(lower, color, **edge), line(upper, color, **edge, fillBelowTo=lower, fillOpacity=20)]
 
 
-SEVERITIES: Final = named_lines(
-    {"critical": ("critical", BAD), "warning": ("warning", WARN), "info": ("info", GOOD)}
-)
-"""Words and colours of the severities of alerts, where they are legends."""
-
-
 def stat(
     title: str,
     description: str,
@@ -119,8 +127,8 @@ def time_series(
     queries: Sequence[Query],
     unit: str,
     *,
-    minimum: float | None = 0,
-    maximum: float | None = None,
+    axis: Axis = FROM_ZERO,
+    decimals: int | None = None,
     thresholds: list[Json] | None = None,
     overrides: list[Json] | None = None,
     stacked: bool = False,
@@ -134,20 +142,23 @@ def time_series(
         description: Of the panel.
         queries: Expressions with their legends.
         unit: As Grafana names it.
-        minimum: Of the axis; None lets it follow the values.
-        maximum: Of the axis.
+        axis: Where it ends.
+        decimals: Of the values; as many as they need by default.
         thresholds: Fixed limits, drawn as dashed lines.
         overrides: Settings of single lines.
         stacked: For parts that sum to a whole.
         filled: Whether the lines are lightly filled; not where a band says more.
         none: What stands there where is no sample.
     """
-    limits = {"fieldConfig": {"defaults": {"min": minimum, "max": maximum, "noValue": none}}}
+    limits = {"fieldConfig": {"defaults": {"min": axis.minimum, "max": axis.maximum, "noValue": none}}}
     return TimeSeries(
         title=title,
         description=description,
         targets=targets(queries),
         unit=unit,
+        valueDecimals=decimals,
+        axisSoftMin=axis.soft_minimum,
+        axisSoftMax=axis.soft_maximum,
         colorMode=SAFE,
         fillOpacity=60 if stacked else 10 if filled else 0,
         stacking={"group": "A", "mode": "normal"} if stacked else {},

@@ -19,9 +19,7 @@ from ml_sidecar import contract as ml
 
 TITLE: Final = "RapidAPI - Sidecar and collector"
 
-_WHO: Final = "{{instance}}"
-_STALE_AFTER: Final = 2
-"""Probe intervals after which an API counts as silent."""
+_WHO: Final = "{{job}} {{instance}}"
 
 
 def _per_process(expr: str, *labels: str) -> str:
@@ -40,7 +38,7 @@ def _now() -> list[Sized]:
     up = stat(
         "Processes",
         "Whether Prometheus can scrape each process.",
-        [(_per_process(process_series("up")), "{{job}} {{instance}}")],
+        [(_per_process(process_series("up")), _WHO)],
         "none",
         steps(NEUTRAL),
         mappings=value_names((0, "down", BAD), (1, "up", GOOD)),
@@ -62,8 +60,9 @@ def _now() -> list[Sized]:
     )
     silent = stat(
         "Silent APIs",
-        "APIs whose last probe is older than two of their intervals, so that their features have ended.",
-        [(f"count({_probe_age()} > {_STALE_AFTER})", "silent")],
+        "APIs whose last probe is older than two of their intervals and the delay of scrapes, so that their features have "
+        "ended.",
+        [(f"count({_probe_age()} > 1)", "silent")],
         "none",
         steps(WARN),
         none="none, all are probed in time",
@@ -80,8 +79,9 @@ def _now() -> list[Sized]:
 
 
 def _probe_age() -> str:
-    """Return the age of each API's last probe in intervals of its own."""
-    return f"(time() - {per_api(own_series(raw.LAST_PROBE))}) / {per_api(own_series(raw.PROBE_INTERVAL))}"
+    """Return the age of each API's last probe, as a share of the age at which its features end."""
+    limit = f"(2 * {per_api(own_series(raw.PROBE_INTERVAL))} + {DEFAULT.freshness_slack})"
+    return f"(time() - {per_api(own_series(raw.LAST_PROBE))}) / {limit}"
 
 
 def _sidecar() -> list[Sized]:
@@ -89,14 +89,17 @@ def _sidecar() -> list[Sized]:
     cycle = time_series(
         "Scoring cycle",
         "How long the last cycle and its queries took. A cycle must stay below its interval of 15 s.",
-        [(_own(ml.CYCLE_DURATION), f"cycle, {_WHO}"), (_own(ml.QUERY_DURATION), f"queries, {_WHO}")],
+        [
+            (_own(ml.CYCLE_DURATION), "cycle, {{instance}}"),
+            (_own(ml.QUERY_DURATION), "queries, {{instance}}"),
+        ],
         "s",
         thresholds=interval,
     )
     queries = time_series(
         "Queries to Prometheus",
         "Queries a second, and those that failed. All failures at zero: Prometheus answers.",
-        [(_rate(ml.QUERIES), f"sent, {_WHO}"), (_rate(ml.QUERY_FAILURES), f"failed, {_WHO}")],
+        [(_rate(ml.QUERIES), "sent, {{instance}}"), (_rate(ml.QUERY_FAILURES), "failed, {{instance}}")],
         "reqps",
     )
     exported = time_series(
@@ -110,7 +113,7 @@ def _sidecar() -> list[Sized]:
         "A second: series beyond the cap on exported series, and samples that were not finite or out of range. "
         "All at zero: nothing is lost.",
         [
-            (_rate(ml.SERIES_DROPPED), f"left out, {_WHO}"),
+            (_rate(ml.SERIES_DROPPED), "left out, {{instance}}"),
             (_rate(ml.SAMPLES_REJECTED, "feature"), "{{feature}}"),
         ],
         "cps",
@@ -124,10 +127,10 @@ def _sidecar() -> list[Sized]:
 def _collector() -> list[Sized]:
     ages = time_series(
         "Age of the last probe",
-        "In intervals of the API's own. Below 1 every probe came in time; above 2 the API counts as silent.",
+        "As a share of the age at which an API counts as silent: two of its intervals and the delay of scrapes.",
         [(_probe_age(), ANY_API)],
-        "none",
-        thresholds=steps(NEUTRAL, (_STALE_AFTER, WARN)),
+        "percentunit",
+        thresholds=steps(NEUTRAL, (1, WARN)),
     )
     planned = f"60 * sum(1 / {per_api(own_series(raw.PROBE_INTERVAL))})"
     done = f"60 * sum({per_api(f'rate({own_series(raw.REQUESTS)}[{RATE}])', by='sum')})"
@@ -193,12 +196,7 @@ def _prometheus() -> list[Sized]:
     rules = time_series(
         "Rule evaluation",
         "How long each group of rules takes, beside the interval of 15 s that it must stay below.",
-        [
-            (
-                _per_process(process_series("prometheus_rule_group_last_duration_seconds"), "rule_group"),
-                "{{rule_group}}",
-            )
-        ],
+        [(f"max by (group) ({_rule_groups()})", "{{group}}")],
         "s",
         thresholds=steps(NEUTRAL, (DEFAULT.interval, WARN)),
         none="Prometheus does not scrape itself",
@@ -213,6 +211,12 @@ def _prometheus() -> list[Sized]:
         none="Prometheus does not scrape itself",
     )
     return [(scrapes, 7), (samples, 7), (rules, 7), (failed, 3)]
+
+
+def _rule_groups() -> str:
+    """Return the duration of each group, by its name without the path of its file."""
+    durations = process_series("prometheus_rule_group_last_duration_seconds")
+    return f'label_replace({durations}, "group", "$1", "rule_group", ".*;(.*)")'
 
 
 def _failures() -> str:

@@ -79,10 +79,8 @@ def increase(selector: str, *labels: str, window: str = RANGE) -> str:
     return per_api(f"increase({selector}[{window}])", *labels)
 
 
-def alerts_active(severity: str | None = None) -> str:
-    """Return the firing alerts of one severity, or of each."""
-    if severity is None:
-        return f"sum by (severity) ({environment_series(ml.ALERTS_ACTIVE)})"
+def alerts_active(severity: str) -> str:
+    """Return the number of firing alerts of one severity."""
     return f"sum({environment_series(ml.ALERTS_ACTIVE, {'severity': severity})})"
 
 

@@ -53,7 +53,7 @@ def fill(expr: str, values: Mapping[str, str | Sequence[str]]) -> str:
     """Put values in the place of `$name`; several become alternatives of a regular expression, escaped as in Grafana."""
 
     def value(found: re.Match[str]) -> str:
-        chosen = values[found[1]]
+        chosen = values.get(found[1], found[0])
         if isinstance(chosen, str):
             return chosen
         escaped = [
