@@ -19,6 +19,7 @@ def figures(series: Sequence[Series], run: Run) -> dict[str, Any]:
         "series": len(series),
         "rows": rows,
         "cpu_seconds_per_1000_rows": round(1000 * run.cpu / max(1, rows), 4),
+        "cpu_seconds_of_renewals": round(1000 * run.renewals / max(1, rows), 4),
         "promise": [realised(series, flags, budget) for budget, flags in run.flags.items()],
         "at": {str(budget): detection(series, run.scores, flags) for budget, flags in run.flags.items()},
     }

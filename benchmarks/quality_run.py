@@ -18,6 +18,7 @@ from ml_sidecar.models.anomaly import combine
 from ml_sidecar.models.anomaly.calibration import QUIET, Calibration
 from ml_sidecar.models.anomaly.joint import JointView
 from ml_sidecar.models.anomaly.views import FAMILIES
+from ml_sidecar.models.anomaly.walker import Walker
 from ml_sidecar.replay import replay_table
 from ml_sidecar.replay_table import read_table
 from ml_sidecar.results import threshold_of
@@ -33,11 +34,12 @@ JOINT = (FOREST, CONTRAST)
 
 @dataclass(frozen=True)
 class Run:
-    """What replay gave: scores and open episodes (by promise) by series name, and CPU seconds."""
+    """What replay gave: scores and open episodes (by promise) by series name, and CPU seconds, of which `renewals` renewed context."""
 
     scores: dict[str, Array]
     flags: dict[float, dict[str, Flags]]
     cpu: float
+    renewals: float = 0.0
 
 
 @contextmanager
@@ -83,13 +85,31 @@ def _never(_: Calibration, height: Array, __: int) -> Array:
     return np.full(height.shape, QUIET)
 
 
-def replayed(path: Path, silent: Sequence[str] = ()) -> tuple[Array, list[Flags], float]:
-    """Scores of every row of a file, open episodes at each budget, and CPU seconds."""
+@contextmanager
+def renewing() -> Iterator[list[float]]:
+    """CPU seconds of each closing of a block meanwhile: what it leaves to memory, and the context of the next."""
+    spent: list[float] = []
+    close = Walker._close_block  # noqa: SLF001 - timed from outside, so that the product has no clock of its own
+
+    def timed(self: Walker, start: int) -> None:
+        begun = time.process_time()
+        close(self, start)
+        spent.append(time.process_time() - begun)
+
+    Walker._close_block = timed  # type: ignore[method-assign]  # noqa: SLF001 - see above
+    try:
+        yield spent
+    finally:
+        Walker._close_block = close  # type: ignore[method-assign]  # noqa: SLF001 - see above
+
+
+def replayed(path: Path, silent: Sequence[str] = ()) -> tuple[Array, list[Flags], float, float]:
+    """Scores of every row of a file, open episodes at each budget, CPU seconds, and those of renewing context."""
     table = read_table(path, (FEATURE,), entity_column=None, timestamp_column="timestamp")
     begun = time.process_time()
-    with without(*silent):
+    with without(*silent), renewing() as renewals:
         answers, _ = replay_table(table, (FEATURE,), [threshold_of(budget) for budget in BUDGETS])
-    return answers.score, list(answers.is_anomaly), time.process_time() - begun
+    return answers.score, list(answers.is_anomaly), time.process_time() - begun, sum(renewals)
 
 
 def run(root: Path, series: Sequence[Series], silent: Sequence[str] = ()) -> Run:
@@ -101,7 +121,7 @@ def run(root: Path, series: Sequence[Series], silent: Sequence[str] = ()) -> Run
         for i, budget in enumerate(BUDGETS)
     }
     scores = {name: answer[0] for name, answer in zip(names, found, strict=True)}
-    return Run(scores, by_budget, sum(answer[2] for answer in found))
+    return Run(scores, by_budget, sum(answer[2] for answer in found), sum(answer[3] for answer in found))
 
 
 def spread(work: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], sizes: Sequence[int]) -> list[Any]:
