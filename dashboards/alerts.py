@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from grafanalib.core import Dashboard
 
+from alert_rules.settings import DEFAULT
 from dashboards.common import ANY_API, accuracy, alerts_by_severity, budget, score
 from dashboards.frame import frame
 from dashboards.layout import Section, Sized
@@ -103,17 +104,13 @@ def _trends() -> list[Sized]:
     )
     success = time_series(
         "Trend of the success rate",
-        "Points per day. Below -5 points a day an alert says that the API degrades slowly.",
+        f"Points per day. Below {DEFAULT.trend:g} points a day an alert says that the API degrades slowly.",
         [(of_api(ml.TREND, feature=ml.SUCCESS_RATE), ANY_API)],
         "percent",
         axis=FREE,
-        thresholds=steps(BAD, (_DEGRADES, NEUTRAL)),
+        thresholds=steps(BAD, (DEFAULT.trend, NEUTRAL)),
     )
     return [(now, 14), (success, 10)]
-
-
-_DEGRADES: Final = -5
-"""Points of success rate per day below which degradation is alerted."""
 
 
 def _thresholds(name: str) -> Any:  # noqa: ANN401 - grafanalib is untyped
