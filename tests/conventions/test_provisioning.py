@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,7 @@ from dashboards.generate import DASHBOARDS
 from dashboards.provisioning import DASHBOARDS_PATH, PROMETHEUS_VERSION
 from tests.conventions.boards import BOARDS, expressions
 from tests.conventions.exemptions import hold
+from tests.conventions.typescript import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,6 +155,10 @@ def unmounted() -> Iterator[tuple[str, str]]:
         host = re.fullmatch(r"http://([\w-]+):\d+", entry["url"])
         if host is None or host[1] not in services:
             yield entry["url"], "no such service"
+    types = json.loads((SOURCES / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    for name, version in (("prometheus", PROMETHEUS_VERSION), ("grafana", types["@grafana/schema"])):
+        if not re.search(rf":v?{re.escape(version)}(@|$)", services[name]["image"]):
+            yield services[name]["image"], f"not version {version}, for which the files are written"
     mounted = {str(path) for path in services["grafana"]["volumes"]}
     for path in (DASHBOARDS_PATH, "/etc/grafana/provisioning"):
         if not any(path in mount for mount in mounted):

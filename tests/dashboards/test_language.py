@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from dashboards import generate, language
-from dashboards.__main__ import main
+from dashboards.__main__ import app
 from dashboards.errors import MissingTranslationError, UnknownLanguageError
 from dashboards.language import catalogue, in_language, map_texts
 from tests.dashboards.asked import data_panels, walk
@@ -103,8 +102,6 @@ def test_an_unknown_language_is_refused() -> None:
 
 def run(*arguments: str, **environment: str) -> tuple[int, str]:
     """Exit code and output of `python -m dashboards`."""
-    app = typer.Typer()
-    app.command()(main)
     result = CliRunner().invoke(app, arguments, env=environment)
     return result.exit_code, result.output
 
