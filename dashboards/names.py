@@ -8,9 +8,9 @@ from dashboards.palette import BLUE, ORANGE, PURPLE, SKY
 from dashboards.panels import Axis
 from ml_sidecar import contract as ml
 
-OVERVIEW: Final = "rapidapi_overview"
+OVERVIEW: Final = ml.OVERVIEW_DASHBOARD
 ALERTS: Final = "rapidapi_alerts"
-API: Final = "rapidapi_api"
+API: Final = ml.API_DASHBOARD
 MODELS: Final = "rapidapi_models"
 PIPELINE: Final = "rapidapi_pipeline"
 

@@ -122,12 +122,13 @@ class FileConfig(_Strict):
     max_series: Annotated[int, Field(ge=100)] = 1_000_000
 
 
+Url = Annotated[str, AfterValidator(lambda u: str(TypeAdapter(HttpUrl).validate_python(u)) and u)]
+
+
 class Environment(_Strict):
     """Settings of this process, from environment variables of the same name in capitals."""
 
-    prometheus_url: Annotated[
-        str, AfterValidator(lambda u: str(TypeAdapter(HttpUrl).validate_python(u)) and u)
-    ] = "http://127.0.0.1:9090"
+    prometheus_url: Url = "http://127.0.0.1:9090"
     prometheus_export_interval: Duration = 15.0
     prometheus_metrics_retention_hours: Annotated[float, Field(ge=24)] = 168.0
     prometheus_lookback_seconds: Duration = 90.0
@@ -141,6 +142,7 @@ class Environment(_Strict):
     environment: Annotated[str, Field(min_length=1)] = "production"
     sidecar_host: str = "127.0.0.1"
     sidecar_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    grafana_url: Url | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_levels: dict[str, str] = {}
     log_file: Path | None = None
@@ -187,10 +189,9 @@ class Config(_Strict):
 
     def public(self) -> dict[str, Any]:
         """Settings as JSON-able values, without secrets."""
-        shown: dict[str, Any] = self.model_dump(
-            mode="json", exclude={"source": True, "env": {"prometheus_url"}}
-        )
-        shown["env"]["prometheus_url"] = _without_credentials(self.env.prometheus_url)
+        shown: dict[str, Any] = self.model_dump(mode="json", exclude={"source"})
+        for name in ("prometheus_url", "grafana_url"):
+            shown["env"][name] = shown["env"][name] and _without_credentials(shown["env"][name])
         shown["source"] = self.source.name
         return shown
 

@@ -254,5 +254,9 @@ METRICS: Final = (
     APIS, EXPORTED_SERIES, SERIES_DROPPED, SAMPLES_REJECTED,
 )  # fmt: skip
 
+OVERVIEW_DASHBOARD: Final = "rapidapi_overview"
+API_DASHBOARD: Final = "rapidapi_api"
+"""Uids of the dashboards to which others link; `API_DASHBOARD` takes `var-api_name` and `var-environment`."""
+
 DEFAULT_PORT: Final = 8080
 JOB: Final = "rapidapi-ml-sidecar"

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
+from urllib.parse import quote, urlencode
+
+from ml_sidecar.contract import API_DASHBOARD, OVERVIEW_DASHBOARD
 
 _STATES = ("anomalous", "learning", "absent", "normal")
 """States of an API, those that a person should see first in front."""
@@ -43,6 +46,7 @@ def render_page(status: Mapping[str, Any], ready: bool, reason: str) -> str:
         reason: why or why not.
     """
     apis = sorted(status.get("apis", ()), key=_urgency)
+    grafana = _grafana(status)
     anomalous = sum(api.get("state") == "anomalous" for api in apis)
     state = "ready" if ready else "notready"
     word = "Ready" if ready else "Not ready"
@@ -59,10 +63,10 @@ def render_page(status: Mapping[str, Any], ready: bool, reason: str) -> str:
 <header>
 <h1>{len(apis)} APIs, {anomalous} anomalous <span class="dim">{_text(status.get("environment"))}</span></h1>
 <p><strong class="{state}">{word}</strong>: {_text(reason)}</p>
-<nav>{"".join(f'<a href="{link}">{link}</a>' for link in _LINKS)}</nav>
+<nav>{"".join(f'<a href="{link}">{link}</a>' for link in _LINKS)}{_dashboards(grafana)}</nav>
 </header>
 <main>
-<section><h2>APIs</h2>{_api_table(apis)}</section>
+<section><h2>APIs</h2>{_api_table(apis, grafana)}</section>
 <section><h2>Models</h2>{_model_table(status.get("models") or {})}</section>
 <section><h2>Events</h2>{_event_table(status.get("events") or ())}</section>
 </main>
@@ -79,9 +83,29 @@ def _urgency(api: Mapping[str, Any]) -> tuple[int, float, str]:
     return place, -(api.get("score") or 0.0), str(api.get("api_name"))
 
 
-def _api_table(apis: list[Mapping[str, Any]]) -> str:
+def _grafana(status: Mapping[str, Any]) -> str:
+    """Grafana's address as GRAFANA_URL says, empty where it says nothing."""
+    url = status.get("configuration", {}).get("env", {}).get("grafana_url")
+    return str(url or "").rstrip("/")
+
+
+def _dashboards(grafana: str) -> str:
+    return f'<a href="{escape(grafana)}/d/{OVERVIEW_DASHBOARD}">dashboards</a>' if grafana else ""
+
+
+def _api_name(api: Mapping[str, Any], grafana: str) -> str:
+    """The API's name, with a link to its dashboard where there is a Grafana."""
+    name = _text(api.get("api_name"))
+    if not grafana:
+        return name
+    chosen = {"var-api_name": api.get("api_name"), "var-environment": api.get("environment")}
+    query = urlencode(chosen, quote_via=quote)
+    return f'<a href="{escape(grafana)}/d/{API_DASHBOARD}?{escape(query)}">{name}</a>'
+
+
+def _api_table(apis: list[Mapping[str, Any]], grafana: str) -> str:
     rows = [
-        f"<tr><td>{_text(api.get('api_name'))}</td>"
+        f"<tr><td>{_api_name(api, grafana)}</td>"
         f'<td class="state {_state(api.get("state"))}">{_text(api.get("state"))}</td>'
         f'<td class="number">{_number(api.get("score"))}</td>'
         f'<td class="wide">{_text(api.get("reason"))}</td></tr>'

@@ -134,9 +134,11 @@ def test_secrets_come_from_files_and_are_not_shown(tmp_path: Path) -> None:
     """A URL with credentials may stand in a file, and /status never shows the credentials."""
     secret = tmp_path / "url"
     secret.write_text("http://user:hush@prometheus:9090\n", encoding="utf-8")
-    config = load_config(DEFAULT_FILE, {"PROMETHEUS_URL_FILE": str(secret)})
+    grafana = {"GRAFANA_URL": "http://me:hush@grafana:3000"}
+    config = load_config(DEFAULT_FILE, {"PROMETHEUS_URL_FILE": str(secret)} | grafana)
     assert config.env.prometheus_url == "http://user:hush@prometheus:9090"
     assert "hush" not in str(config.public())
+    assert config.public()["env"]["grafana_url"] == "http://grafana:3000"
 
 
 @pytest.mark.parametrize(

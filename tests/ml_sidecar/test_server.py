@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiohttp
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from demo.processes import free_port, start_prometheus
+from ml_sidecar import contract
 from ml_sidecar.contract import ANOMALY_SCORE
 from ml_sidecar.errors import PortTakenError
 from ml_sidecar.exporter import PrometheusExporter
@@ -180,6 +182,19 @@ def test_page_of_a_new_sidecar_says_what_is_missing() -> None:
     page = render_page({"models": {"anomaly_detector": None}}, ready=False, reason="starting")
     assert "No API has reported yet" in page
     assert "not trained yet" in page
+
+
+def test_page_leads_to_the_dashboards_where_there_is_a_grafana(state: State) -> None:
+    """With GRAFANA_URL set, each API's name leads to its own dashboard, whatever the name."""
+    config = {"env": {"grafana_url": "https://grafana.example/sub/"}}
+    page = _Page(render_page(state.status() | {"configuration": config}, ready=True, reason="fine"))
+    links = [value for name, value in page.attributes if name == "href"]
+    assert f"https://grafana.example/sub/d/{contract.OVERVIEW_DASHBOARD}" in links
+    (link,) = (link for link in links if link and NASTY in unquote(link))
+    assert link.startswith(f"https://grafana.example/sub/d/{contract.API_DASHBOARD}?var-api_name=")
+    assert parse_qs(urlsplit(link).query) == {"var-api_name": [NASTY], "var-environment": ["production"]}
+    plain = _Page(render_page(state.status(), ready=True, reason="fine"))
+    assert not any("/d/" in str(value) for name, value in plain.attributes if name == "href")
 
 
 async def test_taken_port_is_told() -> None:
