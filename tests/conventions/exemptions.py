@@ -51,11 +51,6 @@ def _add(entries: dict[str, str], rule: str, item: Mapping[str, Any]) -> None:
         entries[entry] = item["reason"]
 
 
-def exempt(rule: str, entry: str) -> bool:
-    """Whether this entry need not hold to the rule; prefer `hold`, which also finds unused exemptions."""
-    return entry in load().get(rule, {})
-
-
 def hold(rule: str, violations: Iterable[tuple[str, str]], exemptions: Exemptions | None = None) -> None:
     """Fail unless the violations of a rule are exactly its exemptions.
 
