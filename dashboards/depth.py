@@ -109,7 +109,17 @@ def _explanation() -> list[Sized]:
         stacked=True,
         overrides=named_lines({name: (shown.words, shown.color) for name, shown in FEATURES.items()}),
     )
-    return [(score(), 12), (shares, 12)]
+    parents = stat(
+        "Depends on",
+        "The APIs on which this one depends, as declared. Look there first: while one of them is down, this one may only "
+        "suffer from it.",
+        [(of_api(raw.PARENT_INFO, "parent"), "{{parent}}")],
+        "none",
+        steps(NEUTRAL),
+        names_only=True,
+        none="no other API, as far as declared",
+    )
+    return [(score(), 10), (shares, 10), (parents, 4)]
 
 
 def _requests() -> list[Sized]:

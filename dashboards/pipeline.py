@@ -75,7 +75,15 @@ def _now() -> list[Sized]:
         steps(NEUTRAL),
         mappings=value_names((0, "refused", BAD), (1, "in service", GOOD)),
     )
-    return [(up, 8), (age, 4), (apis, 4), (silent, 4), (reload_, 4)]
+    loaded = stat(
+        "Configuration loaded",
+        "Time since the collector last loaded its configuration.",
+        [(f"time() - {_own(raw.RELOAD_TIMESTAMP)}", _WHO)],
+        "s",
+        steps(NEUTRAL),
+        decimals=0,
+    )
+    return [(up, 6), (age, 4), (apis, 3), (silent, 4), (reload_, 4), (loaded, 3)]
 
 
 def _probe_age() -> str:

@@ -36,6 +36,7 @@ QUIET: Final = {
     "annotation New models": "marks promotions, the last of which was at the start",
     "annotation Threshold changes": "marks changes, the first of which may come a day after the start",
     "Silent APIs": "counts APIs whose probes hang; its words say that there are none",
+    "Depends on": "names the parents of an API; its words say that none is declared",
     "Certificate": "the simulated APIs speak plain HTTP; its words say so",
 }
 """Panels and annotations that have nothing to show, and why."""
