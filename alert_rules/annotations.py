@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from alert_rules.settings import Settings
 
 OVERVIEW: Final = "rapidapi_overview"
+IN_DEPTH: Final = "rapidapi_api"
+MODELS: Final = "rapidapi_models"
+PIPELINE: Final = "rapidapi_pipeline"
+"""Uids of the dashboards that alerts lead to; a test compares them with those that exist."""
 API: Final = "{{ $labels.api_name }} ({{ $labels.environment }})"
 
 UNITS: Final = {
@@ -44,6 +48,7 @@ def alert(
     for_: int = 0,
     hold: int = 0,
     per_api: bool = True,
+    board: str = IN_DEPTH,
     labels: Mapping[str, str] | None = None,
 ) -> AlertingRule:
     """Return an alert with the labels and the four annotations that every alert carries.
@@ -60,6 +65,7 @@ def alert(
         for_: Seconds that it must last.
         hold: Seconds that it stays when the expression no longer holds.
         per_api: Whether the alert carries the labels of one API.
+        board: Uid of the dashboard that shows more of it.
         labels: More labels.
     """
     return AlertingRule(
@@ -69,12 +75,18 @@ def alert(
         for_=for_,
         hold=hold,
         labels={"component": component, "kind": kind, **(labels or {})},
-        annotations=alert_annotations(name, summary, description, settings, per_api=per_api),
+        annotations=alert_annotations(name, summary, description, settings, per_api=per_api, board=board),
     )
 
 
 def alert_annotations(
-    name: str, summary: str, description: str, settings: Settings, *, per_api: bool = True
+    name: str,
+    summary: str,
+    description: str,
+    settings: Settings,
+    *,
+    per_api: bool = True,
+    board: str = OVERVIEW,
 ) -> dict[str, str]:
     """Return the four annotations every alert carries; runbook section and dashboard follow from the arguments."""
     variables = (
@@ -84,7 +96,7 @@ def alert_annotations(
         "summary": summary,
         "description": description,
         "runbook_url": f"{settings.runbook_url}#{name.lower()}",
-        "dashboard_url": f"{settings.grafana_url}/d/{OVERVIEW}{variables if per_api else ''}",
+        "dashboard_url": f"{settings.grafana_url}/d/{board}{variables if per_api else ''}",
     }
 
 

@@ -5,7 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from alert_rules import anomaly, availability, features, pipeline, sidecar
+from alert_rules import (
+    anomaly,
+    availability,
+    features,
+    forecast,
+    limits,
+    models,
+    pipeline,
+    prometheus,
+    shared,
+    sidecar,
+    silence,
+    slo,
+)
 from alert_rules.alertmanager import TEMPLATES, alertmanager_config, message_templates
 from alert_rules.receivers import RECEIVERS_FILE, load_receivers
 from alert_rules.servers import prometheus_config
@@ -25,8 +38,16 @@ _BUILDERS: Final = (
     features.group,
     features.slow_group,
     availability.group,
+    slo.group,
+    slo.slow_group,
     anomaly.group,
+    forecast.group,
+    limits.group,
+    shared.group,
+    silence.group,
     sidecar.group,
+    models.group,
+    prometheus.group,
     pipeline.group,
 )
 

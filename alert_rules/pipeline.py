@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from alert_rules.annotations import alert
+from alert_rules.annotations import PIPELINE, alert
 from alert_rules.model import AlertingRule, Group, RecordingRule
 from collector import contract as raw
 from ml_sidecar import contract as ml
@@ -39,6 +39,7 @@ def watchdog(settings: Settings) -> AlertingRule:
         kind="heartbeat",
         component="pipeline",
         per_api=False,
+        board=PIPELINE,
         summary="Alerts get through.",
         description="This alert always fires. Have something outside notice when it stops arriving.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alert_rules.annotations import API, alert
+from alert_rules.annotations import API, PIPELINE, alert
 from alert_rules.expressions import BY_API, ON_API, sidecar_is_fresh
 from alert_rules.features import fresh
 from alert_rules.model import AlertingRule, Group
@@ -35,6 +35,7 @@ def silent(settings: Settings) -> AlertingRule:
         kind="health",
         component="sidecar",
         per_api=False,
+        board=PIPELINE,
         summary="The ML sidecar does not score.",
         description=(
             f"Expected a score at most {duration(settings.sidecar_max_age)} old, seen "
@@ -81,6 +82,7 @@ def queries_failing(settings: Settings) -> AlertingRule:
         kind="health",
         component="sidecar",
         per_api=False,
+        board=PIPELINE,
         summary="Queries of the ML sidecar to Prometheus fail.",
         description=(
             f"{{{{ $labels.environment }}}}: expected at most {100 * settings.query_failures:g} % of the sidecar's "
@@ -102,6 +104,7 @@ def cycle_slow(settings: Settings) -> AlertingRule:
         kind="health",
         component="sidecar",
         per_api=False,
+        board=PIPELINE,
         summary="Scoring takes almost as long as its interval.",
         description=(
             f"{{{{ $labels.environment }}}}: expected a scoring cycle to take at most {limit:g} s, as there is one "
@@ -122,6 +125,7 @@ def series_dropped(settings: Settings) -> AlertingRule:
         kind="health",
         component="sidecar",
         per_api=False,
+        board=PIPELINE,
         summary="The ML sidecar leaves series out because of its cap.",
         description=(
             f"{{{{ $labels.environment }}}}: expected every series to be exported, seen "

@@ -13,15 +13,15 @@ from tests.rules.proof import Proof, failed
 from tests.rules.proofs import PROOFS
 
 SHIFT: Final = 1.2
-"""Limits are shifted by a fifth in either direction; a limit of 0 by one."""
+"""Limits are shifted by a fifth in either direction, small whole numbers by one."""
 _NUMBER: Final = re.compile(r"(?<![\w.:])-?\d+(?:\.\d+)?(?![\w.:])")
 _NO_NUMBER: Final = re.compile(r'"(?:\\.|[^"\\])*"|\[[^]]*\]|\{[^}]*\}|offset \w+')
 
 
 def _shifted(text: str) -> tuple[str, str]:
     value = float(text)
-    if not value:
-        return "1", "-1"
+    if value.is_integer() and abs(value) < 1 / (SHIFT - 1):
+        return f"{value + 1:g}", f"{value - 1:g}"
     return f"{value * SHIFT:.10g}", f"{value / SHIFT:.10g}"
 
 

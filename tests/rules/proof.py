@@ -67,7 +67,7 @@ class Proof:
         just_below: When hardly anything is missing.
         also: What else it has to stand: samples missing, stale, not a number, counters reset, held and released.
         interval: Between two evaluations, in promtool's words.
-        per_api: Whether its link chooses an API.
+        board: The dashboard to which it leads; that of one API in depth where none is named.
     """
 
     alert: str
@@ -79,7 +79,7 @@ class Proof:
     just_below: tuple[Quiet, ...]
     also: tuple[Quiet | Fires, ...] = ()
     interval: str = "15s"
-    per_api: bool = True
+    board: str = ""
 
     @property
     def id(self) -> str:
@@ -112,16 +112,15 @@ class Proof:
         return {"interval": self.interval, "input_series": series, "alert_rule_test": checks}
 
     def _expected(self, case: Fires) -> dict[str, Any]:
-        variables = (
-            f"?var-environment={case.labels.get('environment')}&var-api_name={case.labels.get('api_name')}"
-        )
+        of = case.labels
+        in_depth = f"rapidapi_api?var-environment={of.get('environment')}&var-api_name={of.get('api_name')}"
         return {
             "exp_labels": {"severity": self.severity, **self.labels, **case.labels},
             "exp_annotations": {
                 "summary": self.summary,
                 "description": case.says,
                 "runbook_url": f"docs/runbook.md#{self.alert.lower()}",
-                "dashboard_url": f"http://localhost:3000/d/rapidapi_overview{variables if self.per_api else ''}",
+                "dashboard_url": f"http://localhost:3000/d/{self.board or in_depth}",
             },
         }
 

@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.rules.proofs import anomaly, availability, sidecar
+from tests.rules.proofs import (
+    anomaly,
+    availability,
+    forecast,
+    limits,
+    models,
+    prometheus,
+    shared,
+    sidecar,
+    silence,
+    slo,
+)
 
-PROOFS: Final = (*availability.PROOFS, *anomaly.PROOFS, *sidecar.PROOFS)
+PROOFS: Final = tuple(
+    proof
+    for module in (availability, slo, anomaly, forecast, limits, shared, silence, sidecar, models, prometheus)
+    for proof in module.PROOFS
+)

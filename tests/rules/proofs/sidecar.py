@@ -49,7 +49,7 @@ SILENT: Final = Proof(
             _E,
         ),
     ),
-    per_api=False,
+    board="rapidapi_pipeline",
 )
 
 NOT_SCORING: Final = Proof(
@@ -156,7 +156,7 @@ QUERIES_FAILING: Final = Proof(
             ("10m", "20m"),
         ),
     ),
-    per_api=False,
+    board="rapidapi_pipeline",
 )
 
 CYCLE_SLOW: Final = Proof(
@@ -179,7 +179,7 @@ CYCLE_SLOW: Final = Proof(
         Quiet({"rapidapi_ml_cycle_duration_seconds{e}": "12x60"}, ("6m", "15m")),
         Quiet({"rapidapi_ml_cycle_duration_seconds{e}": "12.5x18 1x60"}, ("4m45s", "5m", "6m")),
     ),
-    per_api=False,
+    board="rapidapi_pipeline",
 )
 
 SERIES_DROPPED: Final = Proof(
@@ -203,7 +203,7 @@ SERIES_DROPPED: Final = Proof(
         # A restart counts from zero again, and a minute has not passed.
         Quiet({"rapidapi_ml_series_dropped_total{e}": "19x20 0x100"}, ("6m", "20m")),
     ),
-    per_api=False,
+    board="rapidapi_pipeline",
 )
 
 PROOFS: Final = (SILENT, NOT_SCORING, QUERIES_FAILING, CYCLE_SLOW, SERIES_DROPPED)

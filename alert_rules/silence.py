@@ -1,0 +1,114 @@
+"""APIs that are no longer probed, no longer reported, or whose collector has died."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alert_rules.annotations import API, PIPELINE, alert
+from alert_rules.expressions import BY_API
+from alert_rules.foreign import UP
+from alert_rules.model import AlertingRule, Group
+from alert_rules.settings import duration
+from collector import contract as raw
+
+if TYPE_CHECKING:
+    from alert_rules.settings import Settings
+
+
+def silent(settings: Settings) -> AlertingRule:
+    """Return the alert for an API that a living collector no longer probes."""
+    interval = f"max {BY_API} ({raw.PROBE_INTERVAL.name})"
+    return alert(
+        "RapidAPISilent",
+        settings,
+        expr=(
+            f"time() - max {BY_API} ({raw.LAST_PROBE.name})\n"
+            f"  > {settings.silent_intervals} * {interval} + {settings.freshness_slack}"
+        ),
+        for_=settings.silent_for,
+        severity="warning",
+        kind="health",
+        component="collector",
+        summary="An API is no longer probed.",
+        description=(
+            f"{API}: expected a probe in every interval, seen none for {{{{ $value | humanizeDuration }}}}, "
+            f"which is more than {settings.silent_intervals} intervals. Nobody watches it meanwhile."
+        ),
+    )
+
+
+def vanished(settings: Settings) -> AlertingRule:
+    """Return the note about an API that is no longer reported at all; for an hour, then it was meant."""
+    memory = duration(settings.vanished_memory)
+    return alert(
+        "RapidAPIVanished",
+        settings,
+        expr=(
+            f"group {BY_API} (last_over_time({raw.PROBE_INTERVAL.name}[{memory}]))\n"
+            f"unless group {BY_API} ({raw.PROBE_INTERVAL.name})"
+        ),
+        for_=settings.vanished_for,
+        severity="info",
+        kind="health",
+        component="collector",
+        summary="An API is no longer reported.",
+        description=(
+            f"{API}: expected to be reported as it was within the last {memory}, seen nothing of it for "
+            f"{duration(settings.vanished_for)}. If it was taken out of the configuration, all is well."
+        ),
+    )
+
+
+def collector_down(settings: Settings) -> AlertingRule:
+    """Return the alert for an environment without a collector that answers: nothing is watched there.
+
+    The environment of a collector that has died is remembered for `memory`; one that never answered has none.
+    """
+    target = f'{UP}{{job="{raw.JOB}"}}'
+    known = f"group by (environment, job, instance) (last_over_time({raw.UPTIME.name}[{duration(settings.memory)}]))"
+    return alert(
+        "CollectorDown",
+        settings,
+        expr=(
+            f"max by (environment) ({known} * on (job, instance) group_left () {target}) == 0\n"
+            f"or on () max({target}) == 0\n"
+            f"or on () absent({target})"
+        ),
+        for_=settings.collector_down_for,
+        severity="critical",
+        kind="health",
+        component="collector",
+        per_api=False,
+        board=PIPELINE,
+        summary="No collector answers: no API is watched.",
+        description=(
+            "Expected a collector that answers{{ with $labels.environment }} in {{ . }}{{ end }}, seen none. "
+            "No API is probed, and no alert about an API can fire."
+        ),
+    )
+
+
+def reload_failed(settings: Settings) -> AlertingRule:
+    """Return the alert for a collector that goes on with a former configuration."""
+    return alert(
+        "CollectorConfigReloadFailed",
+        settings,
+        expr=f"max by (environment, job, instance) ({raw.RELOAD_SUCCESS.name}) == 0",
+        for_=settings.reload_for,
+        severity="warning",
+        kind="health",
+        component="collector",
+        per_api=False,
+        board=PIPELINE,
+        summary="The collector could not load its configuration.",
+        description=(
+            "{{ $labels.instance }} ({{ $labels.environment }}): expected the last load of the configuration to "
+            "succeed, seen it fail; the former one is in service."
+        ),
+    )
+
+
+def group(settings: Settings) -> Group:
+    """Return the group."""
+    rules = tuple(build(settings) for build in (silent, vanished, collector_down, reload_failed))
+    return Group("silence", rules, settings.interval, settings.series_limit)
