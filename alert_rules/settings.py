@@ -74,10 +74,10 @@ class Settings:
     score_for: Seconds = 300
     trend: float = -5
     """Points of success rate per day."""
-    trend_for: Seconds = 1800
+    trend_for: Seconds = 900
     breach_probability: float = 0.6
     breach_for: Seconds = 900
-    """Three grid rows: forecasts are made anew on each."""
+    """Three grid rows, as for the trend: both are made anew on each."""
     many_anomalous_for: Seconds = 30
     threshold_change_window: Seconds = 900
     threshold_change_for: Seconds = 30
@@ -117,8 +117,8 @@ class Settings:
 
     training_interval: Seconds = 86400
     model_runs: int = 2
-    model_for: Seconds = 3600
-    """Promises of models are kept or broken over days; an hour more does not matter, and a retraining mends many."""
+    model_for: Seconds = 900
+    """Three grid rows."""
     drift: float = 0.2
     coverage: float = 0.8
     """Share of values inside their interval below which the promise of 90 % is broken."""

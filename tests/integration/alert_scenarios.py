@@ -243,5 +243,7 @@ SCENARIOS: Final[Mapping[str, Callable[[], Scenario]]] = {
 
 """By the alert's name, with its severity behind it where it has two."""
 
-PROMTOOL_ONLY: Final[Mapping[str, str]] = {}
+PROMTOOL_ONLY: Final[Mapping[str, str]] = {
+    "RapidAPIErrorBudgetNotRecorded warning": "fires only where Prometheus does not evaluate one group of its rules",
+}
 """Alerts, with their severity behind the name, that no test of a minute can see fire, and why; promtool alone proves them."""

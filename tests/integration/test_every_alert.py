@@ -14,18 +14,21 @@ from urllib.parse import quote_plus
 
 import pytest
 import requests
+import yaml
 
+from alert_rules import foreign
 from alert_rules.alertmanager import alertmanager_config
 from alert_rules.custom import AlertManager
 from alert_rules.generate import groups, rule_files
 from alert_rules.model import AlertingRule
 from alert_rules.receivers import Receivers
-from alert_rules.servers import prometheus_config
+from alert_rules.servers import ALERTMANAGER_JOB, prometheus_config
 from alert_rules.settings import DEFAULT
 from demo.processes import LOOPBACK, free_port, start_alertmanager, start_prometheus
 from ml_sidecar import contract as ml
 from tests.integration.alert_scenarios import ENVIRONMENT, PROMTOOL_ONLY, SCENARIOS, Scenario
 from tests.integration.exposition import Exposition, Series, now
+from tests.integration.monitoring_scenarios import DYING, MONITORING
 from tests.integration.stack import FAST, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("alerts")]
@@ -36,13 +39,14 @@ ALERTS: Final = {
     for rule in group.rules
     if isinstance(rule, AlertingRule)
 }
+ENTRIES: Final = {**SCENARIOS, **MONITORING}
 SCORING: Final = Series(ml.LAST_SCORE.name, {"environment": ENVIRONMENT}, now)
 
 
 @pytest.fixture(scope="module")
 def scenarios() -> dict[str, Scenario]:
     """What has to be measured for each alert."""
-    return {name: build() for name, build in SCENARIOS.items()}
+    return {name: build() for name, build in ENTRIES.items()}
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,11 @@ class World:
 
         def fits(alert: dict[str, Any]) -> bool:
             labels = {"alertname": alertname, **scenario.labels}
-            return alert["labels"] == labels and scenario.says(alert["annotations"]["description"])
+            found = {key: value for key, value in alert["labels"].items() if key != "instance"}
+            return found == labels and scenario.says(alert["annotations"]["description"])
 
         try:
-            return wait_for(alertname, lambda: next(filter(fits, self.alerts(alertname)), None), 75.0)
+            return wait_for(alertname, lambda: next(filter(fits, self.alerts(alertname)), None), 150.0)
         except AssertionError as error:
             error.add_note(f"wanted: {scenario.labels}\n{scenario.description}")
             error.add_note(f"Alertmanager holds: {self.alerts(alertname)}")
@@ -90,17 +95,35 @@ def world(scenarios: dict[str, Scenario], tmp_path_factory: pytest.TempPathFacto
             start_alertmanager(home / "alertmanager", alertmanager_config(Receivers()))
         )
         port = free_port()
-        config = prometheus_config(
-            collectors=[stack.enter_context(collector.serving())],
+        dying = stack.enter_context(ExitStack())
+        doomed = dying.enter_context(Exposition(DYING).serving())
+        config = _config(
+            collectors=[stack.enter_context(collector.serving()), doomed],
             sidecars=[stack.enter_context(sidecar.serving())],
-            prometheus=f"{LOOPBACK}:{port}",
+            prometheus=f"{LOOPBACK}:{free_port()}",
             alertmanagers=[alertmanager.url.removeprefix("http://")],
             settings=FAST,
         )
         # What is sent before Alertmanager has been discovered is sent again soon, and so is a text that has changed.
         flags = ["--rules.alert.resend-delay=1s"]
         prometheus = stack.enter_context(start_prometheus(home / "prometheus", config, port, flags))
+        wait_for("the first scrapes", lambda: _answers(prometheus.url, f'up{{instance="{doomed}"}} == 1'))
+        dying.close()
         yield World(prometheus.url, rules, alertmanager.url)
+
+
+def _config(**servers: Any) -> str:
+    """A configuration that scrapes nobody as Alertmanager; where it says that Prometheus is, nobody answers."""
+    config = yaml.safe_load(prometheus_config(**servers))
+    config["scrape_configs"] = [
+        job for job in config["scrape_configs"] if job["job_name"] != ALERTMANAGER_JOB
+    ]
+    return str(yaml.safe_dump(config))
+
+
+def _answers(prometheus: str, query: str) -> bool:
+    found = requests.get(f"{prometheus}/api/v1/query", params={"query": query}, timeout=10).json()
+    return bool(found["data"]["result"])
 
 
 def _alertname(entry: str) -> str:
@@ -114,7 +137,7 @@ def test_every_alert_has_a_scenario_or_a_reason(scenarios: dict[str, Scenario]) 
     assert seen | set(PROMTOOL_ONLY) == set(ALERTS)
 
 
-@pytest.mark.parametrize("entry", SCENARIOS)
+@pytest.mark.parametrize("entry", ENTRIES)
 def test_the_alert_reaches_alertmanager_with_its_words(
     entry: str, scenarios: dict[str, Scenario], world: World
 ) -> None:
@@ -126,6 +149,16 @@ def test_the_alert_reaches_alertmanager_with_its_words(
     assert said["dashboard_url"].startswith(f"{DEFAULT.grafana_url}/d/")
     if api_name := labels.get("api_name"):
         assert f"var-api_name={quote_plus(api_name)}" in said["dashboard_url"]
+
+
+def test_the_servers_say_what_the_rules_read(world: World) -> None:
+    """What rules read of Prometheus and Alertmanager themselves are names that both expose."""
+    for url, names in (
+        (world.prometheus, foreign.OF_PROMETHEUS),
+        (world.alertmanager, foreign.OF_ALERTMANAGER),
+    ):
+        text = requests.get(f"{url}/metrics", timeout=10).text
+        assert {name for name in names if f"\n{name}" not in text} == set()
 
 
 async def test_a_rule_added_at_run_time_fires_and_ends_with_its_removal(world: World) -> None:

@@ -19,14 +19,14 @@ DEGRADING: Final = Proof(
     _SIGN,
     "An API's success rate falls from day to day.",
     fires=(
-        Fires({**_FRESH, _TREND: "0x19 -5.2x200"}, "34m45s", "35m", _FALLS),
+        Fires({**_FRESH, _TREND: "0x19 -5.2x200"}, "19m45s", "20m", _FALLS),
         # The sidecar hangs: its word counts for two minutes and is held for two more.
-        Fires({_TREND: "-5.2x200", _LAST: "0+15x130 1950x60"}, "29m45s", "36m15s", _FALLS),
+        Fires({_TREND: "-5.2x200", _LAST: "0+15x130 1950x60"}, "14m45s", "36m15s", _FALLS),
     ),
     healthy=(Quiet({**_FRESH, _TREND: "0x200"}, ("40m",)), Quiet({**_FRESH, _TREND: "9x200"}, ("40m",))),
     just_below=(
         Quiet({**_FRESH, _TREND: "-5x200"}, ("40m",)),
-        Quiet({**_FRESH, _TREND: "0x19 -9x119 0x40"}, ("34m45s", "35m")),
+        Quiet({**_FRESH, _TREND: "0x19 -9x59 0x40"}, ("19m45s", "20m")),
         Quiet({**_FRESH, 'rapidapi_ml_performance_trend{a,feature="response_time"}': "-9x200"}, ("40m",)),
     ),
     also=(

@@ -19,12 +19,12 @@ OLD: Final = Proof(
     _HEALTH,
     "A model has not been trained for two runs.",
     fires=(
-        # Two days are 192 quarters of an hour, an hour are four more.
+        # Two days are 192 quarters of an hour; it is too old in the next one, and told after one more.
         Fires(
             {_TRAINED: "0x300", _RUNS % "failed": "0+0.1x300", _RUNS % "promoted": "1x300"},
-            "49h",
-            "49h15m",
-            "m (e): expected a training every 1d, seen the last one 2d 1h 15m 0s ago.",
+            "48h15m",
+            "48h30m",
+            "m (e): expected a training every 1d, seen the last one 2d 0h 30m 0s ago.",
             {**_E, "model_name": "m"},
         ),
     ),
@@ -32,7 +32,7 @@ OLD: Final = Proof(
         Quiet({_TRAINED: "0x95 86400x96 172800x100", _RUNS % "promoted": "1x95 2x96 3x100"}, ("30h", "70h")),
     ),
     just_below=(
-        Quiet({_TRAINED: "0x192 172800x100"}, ("48h", "49h15m")),
+        Quiet({_TRAINED: "0x192 172800x100"}, ("48h", "48h15m", "48h30m")),
         Quiet({_TRAINED: "0x300", _RUNS % "rejected": "0x95 1x300"}, ("60h",)),
         # Two candidates were no better: the old model is the best there is.
         Quiet({_TRAINED: "0x300", _RUNS % "rejected": "0x95 1x96 2x150"}, ("49h15m", "70h")),
@@ -52,22 +52,22 @@ def _promise(
     says: str,
     labels: dict[str, str],
 ) -> Proof:
-    """Return the proof of an alert that waits for an hour and is held for two minutes."""
+    """Return the proof of an alert that waits for a quarter of an hour and is held for two minutes."""
     return Proof(
         alert,
         "warning",
         _HEALTH,
         summary,
         fires=(
-            Fires({series: f"{kept}x4 {broken}x100"}, "64m", "65m", says, labels),
-            Fires({series: f"{broken}x70 {kept}x20"}, "", "72m", says, labels),
+            Fires({series: f"{kept}x4 {broken}x100"}, "19m", "20m", says, labels),
+            Fires({series: f"{broken}x30 {kept}x20"}, "", "32m", says, labels),
         ),
-        healthy=(Quiet({series: f"{kept}x100"}, ("70m",)),),
+        healthy=(Quiet({series: f"{kept}x60"}, ("40m",)),),
         just_below=(
-            Quiet({series: f"{limit}x100"}, ("70m",)),
-            Quiet({series: f"{kept}x4 {broken}x59 {kept}x30"}, ("64m", "65m")),
+            Quiet({series: f"{limit}x60"}, ("40m",)),
+            Quiet({series: f"{kept}x4 {broken}x14 {kept}x30"}, ("19m", "20m")),
         ),
-        also=(Quiet({series: f"{broken}x70 {kept}x20"}, ("74m",)),),
+        also=(Quiet({series: f"{broken}x30 {kept}x20"}, ("34m",)),),
         interval="1m",
         board=_BOARD,
     )

@@ -35,6 +35,47 @@ SILENT: Final = Proof(
             "Nobody watches it meanwhile.",
         ),
     ),
+    healthy=(
+        Quiet(
+            {
+                _LAST: "0 0 0 0 60 60 60 60 120 120 120 120 180 180 180 180 240 240 240 240",
+                _INTERVAL: "60x100",
+            },
+            ("4m45s",),
+        ),
+    ),
+    just_below=(
+        Quiet({_LAST: "0x14 210+15x60", _INTERVAL: "60x100"}, ("3m30s", "4m", "10m")),
+        # A probe at the last moment.
+        Quiet({_LAST: "0+15x20 300x15 540+15x40", _INTERVAL: "60x100"}, ("9m", "9m15s", "12m")),
+    ),
+    also=(
+        # Two collectors probe it, and one still does.
+        Quiet(
+            {
+                'rapidapi_api_last_probe_timestamp_seconds{a,instance="1"}': "0x60",
+                'rapidapi_api_last_probe_timestamp_seconds{a,instance="2"}': "0+15x60",
+                _INTERVAL: "60x100",
+            },
+            ("10m",),
+        ),
+    ),
+)
+
+VANISHED: Final = Proof(
+    "RapidAPIVanished",
+    "info",
+    _HEALTH,
+    "An API is no longer reported.",
+    fires=(
+        Fires(
+            {_INTERVAL: "60x20 stale"},
+            "10m",
+            "10m15s",
+            "a (e): expected to be reported as it was within the last 1h, seen nothing of it for 5m. "
+            "If it was taken out of the configuration, all is well.",
+        ),
+    ),
     healthy=(Quiet({_INTERVAL: "60x100"}, ("10m", "20m")),),
     just_below=(
         Quiet({_INTERVAL: "60x20 stale _x19 60x40"}, ("10m", "10m15s", "15m")),
