@@ -64,6 +64,7 @@ def document(
         _best(measured),
         _promise(measured),
         _kinds(measured),
+        _rarity(measured),
         _ablation(measured, ablations),
         _joint(joint),
         _forecasts(forecasts) if forecasts else "",
@@ -189,6 +190,19 @@ def _kinds(measured: Mapping[str, Any]) -> str:
         for kind, found in measured["at"][DEFAULT][source]["by_kind"].items()
     ]
     return f"## By kind\n\nAt the default promise of {DEFAULT} a week.\n\n" + table(["kind", *EVENTS], rows)
+
+
+def _rarity(measured: Mapping[str, Any]) -> str:
+    rows = [
+        [f"{SOURCES[source]}, {name}", *events_row(found)]
+        for source in _present(measured)
+        for name, found in measured["by_rarity"][source].items()
+    ]
+    return (
+        "## By how often incidents are labelled\n\nAt the default promise of 0.25 a week, by the labelled incidents a week of a "
+        "series. E is how often such a peak came on the series' own past: what comes every third day is not told by one who "
+        "promised to speak once a month.\n\n" + table(["labelled a week", *EVENTS], rows)
+    )
 
 
 def _ablation(measured: Mapping[str, Any], ablations: Mapping[str, Mapping[str, Any]]) -> str:

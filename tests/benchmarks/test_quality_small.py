@@ -101,6 +101,16 @@ def test_a_part_that_does_not_exist_is_refused() -> None:
         pass
 
 
+def test_what_is_labelled_often_is_told_apart(measured: dict[str, Any]) -> None:
+    """Every labelled incident is in one class of rarity, so that a reader sees how many the promise forbids to tell."""
+    classes = measured["by_rarity"]["nab"]
+    whole = measured["at"]["0.25"]["nab"]["free"]["events"]
+    for name in ("events", "found", "false"):
+        assert sum(found[name] for found in classes.values()) <= whole[name]
+    assert sum(found["events"] for found in classes.values()) == whole["events"]
+    assert classes["more than 2"]["events"] == 0
+
+
 def test_the_document_says_what_its_figures_are(measured: dict[str, Any]) -> None:
     """Variants tried, in-sample, versions, an ablation row for each part, and the joint views that did not run."""
     one = {"incidents": 4, "rising": 0.5, "bent": 0.25, "false_per_week": 0.2}
