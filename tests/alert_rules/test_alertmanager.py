@@ -12,28 +12,11 @@ import yaml
 from alert_rules.alertmanager import TEMPLATES, alertmanager_config, message_templates
 from alert_rules.generate import groups
 from alert_rules.model import AlertingRule
-from alert_rules.receivers import Email, Heartbeat, PagerDuty, Receivers, Slack, Webhook
+from alert_rules.receivers import Receivers, Slack
 from demo.tools import tool
+from tests.alert_rules.everybody import EVERYBODY
 
 ALERTS = [rule for group in groups() for rule in group.rules if isinstance(rule, AlertingRule)]
-EVERYBODY = Receivers(
-    receivers=[
-        Email.model_validate(
-            {
-                "type": "email",
-                "to": "oncall@example.org, boss@example.org",
-                "from": "alerts@example.org",
-                "smarthost": "smtp.example.org:587",
-                "auth_username": "alerts",
-                "auth_password_file": "/run/secrets/smtp",
-            }
-        ),
-        Slack(type="slack", api_url_file="/run/secrets/slack", channel="#alerts"),
-        PagerDuty(type="pagerduty", routing_key_file="/run/secrets/pagerduty"),
-        Webhook(type="webhook", url="http://127.0.0.1:5001/alerts", credentials_file="/run/secrets/hook"),
-    ],
-    heartbeat=Heartbeat(url="http://127.0.0.1:5001/heartbeat"),
-)
 
 
 def _amtool(*arguments: str) -> subprocess.CompletedProcess[str]:

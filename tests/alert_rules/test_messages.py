@@ -196,6 +196,25 @@ def test_the_heartbeat_beats_and_reaches_nobody_else(world: World) -> None:
     assert not any("Watchdog" in str(message) for message in everywhere)
 
 
+def test_several_alerts_of_one_api_are_one_message(world: World) -> None:
+    """What has one name, API and environment arrives together, each with its own words; the title counts them."""
+    labels = {"api_name": "weather", "environment": "production"}
+    for feature in ("success_rate", "response_time"):
+        world.alert("RapidAPIBreachPredicted", "warning", feature=feature, **labels)
+
+    def both() -> dict[str, Any] | None:
+        attachments = [post["attachments"][0] for post in world.posted("/slack")]
+        return next(
+            (found for found in attachments if "weather" in found["title"] and "2" in found["title"]), None
+        )
+
+    attachment = wait_for("both in one message", both)
+    assert attachment["title"] == "[WARNING] weather: RapidAPIBreachPredicted (production), 2 alerts"
+    assert attachment["color"] == "#ff9d00"
+    assert attachment["text"].count("Firing since 03:12 UTC, Sun 22 Nov.") == 2
+    assert not any("weather" in str(page) for page in world.posted("/pagerduty"))
+
+
 def test_what_was_sent_was_taken(world: World) -> None:
     """Alertmanager has counted no failed notification and has nothing to complain of."""
     metrics = requests.get(f"{world.server.url}/metrics", timeout=10).text

@@ -6,9 +6,20 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from alert_rules.errors import ReceiversError
-from alert_rules.receivers import RECEIVERS_FILE, Receivers, Slack, load_receivers
+from alert_rules.receivers import (
+    RECEIVERS_FILE,
+    Email,
+    Heartbeat,
+    Links,
+    PagerDuty,
+    Receivers,
+    Slack,
+    Webhook,
+    load_receivers,
+)
 from alert_rules.settings import DEFAULT
 
 BAD = Path("tests/bad_config/alert_rules")
@@ -126,3 +137,11 @@ def test_each_kind_has_its_default_severities() -> None:
     found = Receivers(receivers=[slack])
     assert found.of("critical") == found.of("warning") == [slack]
     assert found.of("info") == []
+
+
+@pytest.mark.parametrize("kind", [Email, Slack, PagerDuty, Webhook, Heartbeat, Links, Receivers])
+def test_every_setting_is_described(kind: type[BaseModel]) -> None:
+    """The page about alerting names each key that the file may have."""
+    page = Path("docs/alerting.md").read_text(encoding="utf-8")
+    keys = {field.alias or name for name, field in kind.model_fields.items()}
+    assert {key for key in keys if f"`{key}`" not in page} == set()

@@ -9,22 +9,26 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
-Value = float | Callable[[float], float]
-"""A number, or a function of the seconds since the exposition began."""
+Value = float | Callable[[float], float | None]
+"""A number, or a function of the seconds since the exposition began; None while there is no such series."""
 
 
 class Series(NamedTuple):
-    """One series, its labels apart from those that Prometheus adds."""
+    """One series, its labels apart from those that Prometheus adds, and the time that it states, if it states one."""
 
     name: str
     labels: Mapping[str, str]
     value: Value
+    timestamp: float | None = None
 
     def line(self, elapsed: float) -> str:
-        """The sample as the text format has it."""
+        """The sample as the text format has it; nothing while there is none."""
         labels = ",".join(f'{key}="{_escaped(text)}"' for key, text in self.labels.items())
         value = self.value(elapsed) if callable(self.value) else self.value
-        return f"{self.name}{{{labels}}} {value!r}"
+        if value is None:
+            return ""
+        time = "" if self.timestamp is None else f" {1000 * self.timestamp:.0f}"
+        return f"{self.name}{{{labels}}} {value!r}{time}\n"
 
 
 def _escaped(text: str) -> str:
@@ -36,9 +40,9 @@ def rising(per_second: float, start: float = 0.0) -> Callable[[float], float]:
     return lambda elapsed: start + per_second * elapsed
 
 
-def seconds_ago(seconds: float) -> Callable[[float], float]:
-    """A timestamp that is always so many seconds old; negative ones lie ahead."""
-    return lambda _: time.time() - seconds
+def until(end: float, value: float) -> Callable[[float], float | None]:
+    """A value that is there for so many seconds only."""
+    return lambda elapsed: value if elapsed < end else None
 
 
 def now(_: float) -> float:
@@ -61,7 +65,7 @@ class Exposition:
         """The present exposition; samples of one name stand together, as the format asks for."""
         elapsed = time.monotonic() - self._began
         ordered = sorted(self.series, key=lambda series: series.name)
-        return "".join(f"{series.line(elapsed)}\n" for series in ordered)
+        return "".join(series.line(elapsed) for series in ordered)
 
     @contextmanager
     def serving(self) -> Iterator[str]:
