@@ -15,14 +15,10 @@ from ml_sidecar.localtime import LocalTime
 from ml_sidecar.models.anomaly.accuracy import ACCURACY, balanced_accuracy
 from ml_sidecar.models.anomaly.calibration import QUIET
 from ml_sidecar.models.anomaly.grid import Grid
+from ml_sidecar.models.anomaly.looks import moment
 from ml_sidecar.models.anomaly.memory import WARM_ROWS
 from ml_sidecar.models.anomaly.walker import Walker
 from ml_sidecar.results import ModelCard, Scores
-
-LOOKS = 2.0
-"""E of a look between grid rows is this many times that of a row for each look in a grid step: 40 times at 15 s in 5 min.
-
-Measured, so that looking every 15 s opens as many episodes as the grid does."""
 
 
 class AnomalyDetector:
@@ -56,7 +52,7 @@ class AnomalyDetector:
         self.features = tuple(features)
         self.local_time = local_time or LocalTime()
         self.step = step
-        self.looks = LOOKS * step / look_interval if look_interval < step else 1.0
+        self.look_interval = look_interval
         self.budget = budget
         self.seed = seed
         self._card: ModelCard | None = None
@@ -146,9 +142,8 @@ class AnomalyDetector:
     def score(self, instant: Window) -> Scores:
         """Score provisional values between two grid points; changes nothing.
 
-        Looking between two grid points finds more peaks than the grid does. So that looking costs no false alarms, E of a
-        look is as many times that of a row, except that it need not exceed E of the last row while what made that row
-        unusual still lasts, and not for gross deviations.
+        A look between two grid points is compared with what there was whole steps before it. Looking often finds more peaks
+        than the grid does, so E of a look is as many times that of a row: 5 times at 15 s in 5 min, twice for what is gross.
 
         Args:
             instant: rows to be scored each by itself as what comes next after `clock`. APIs that no walk has met get
@@ -163,10 +158,12 @@ class AnomalyDetector:
         mine = [i for i, entity in enumerate(instant.entities) if entity in known]
         column = np.array([known[instant.entities[i]] for i in mine], dtype=np.intp)
         rows = []
-        for value in instant.values:
+        before = walker.grid.times(np.array(walker.next - 1))
+        for value, since in zip(instant.values, (instant.times - before) / self.step, strict=True):
             full = np.full((1, len(walker.entities), len(self.features)), np.nan)
             full[0, column] = value[mine]
-            rows.append(walker.judge(full, walker.next, self.looks).scores)
+            when = moment(float(since), self.look_interval / self.step)
+            rows.append(walker.judge(full, walker.next, when).scores)
         met = tuple(instant.entities[i] for i in mine)
         found = _of(_joined(rows, self._nothing()), column, met)
         return replace(_spread_over(found, instant, mine), times=instant.times, entities=instant.entities)

@@ -162,35 +162,6 @@ def test_an_outage_scores_high_at_the_first_look(knowing: AnomalyDetector, past:
     assert scores.lower[0, 0, 0] > 90
 
 
-def test_one_look_of_many_must_be_so_much_rarer(past: Window) -> None:
-    """Looks between grid rows find many more peaks: E of each is twice as many times as much as there are looks."""
-    values = past.values[-1].copy()
-    values[0, 1] *= 1.4
-    seen = after(past, values)
-    often, once = walked(past, look_interval=15.0).score(seen), walked(past).score(seen)
-    assert once.expected_per_week[0, 0] < 1
-    np.testing.assert_allclose(often.expected_per_week[0, 0], 40 * once.expected_per_week[0, 0], rtol=1e-12)
-
-
-def test_a_gross_deviation_needs_no_second_grid_row(past: Window) -> None:
-    """Ten times what is worth an alarm, and beyond all habit: the first look between rows is enough."""
-    values = past.values[-1].copy()
-    values[0, 1] *= 2
-    assert walked(past, look_interval=15.0).score(after(past, values)).score[0, 0] > 0.7
-
-
-def test_what_a_grid_row_showed_still_counts_at_the_looks_after_it(past: Window) -> None:
-    """After an unusual grid row the same values stay as unusual, and normal ones are normal at once."""
-    values = past.values[-1].copy()
-    values[0, 1] *= 2
-    detector = walked(past, look_interval=15.0)
-    row = detector.walk(after(past, values))
-    still = detector.score(after(past, values))
-    assert still.expected_per_week[0, 0] <= max(row.expected_per_week[0, 0], 1e-3)
-    well = detector.score(after(past, past.values[-1]))
-    assert well.score[0, 0] < 0.3
-
-
 def test_the_good_side_and_trifles_never_alarm(knowing: AnomalyDetector, past: Window) -> None:
     """Faster than ever, or slower by less than is worth an alarm."""
     values = past.values[-1].copy()

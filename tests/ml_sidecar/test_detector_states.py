@@ -299,24 +299,3 @@ def test_the_first_weekend_of_a_short_history_counts_a_quarter() -> None:
     first = walked(past, X).score(after(past, [[112.0]]))
     third = walked(known, X).score(after(known, [[112.0]]))
     assert first.expected_per_week[0, 0] > 2 * third.expected_per_week[0, 0]
-
-
-def test_looking_every_15_seconds_opens_no_more_than_the_grid() -> None:
-    """A quarter of a day of a healthy fleet, seen twenty times as often through overlapping five minutes."""
-    fine = fleet(6.5, apis=4, seed=4)
-    detector, often, rarely = (
-        walked(fine.between(fine.start, fine.start + 6 * DAY), look_interval=15.0),
-        [],
-        [],
-    )
-    live, grid = EpisodeTracker(0.127), EpisodeTracker(0.127)
-    for row in range(288 * 6 + 1, 288 * 6 + 72):
-        between = fine.values[row - 1] + np.linspace(0, 1, 21)[1:, None, None] * (
-            fine.values[row] - fine.values[row - 1]
-        )
-        begin = fine.times[row - 1]
-        scores = detector.score(Window(begin + 15, 15.0, fine.entities, fine.features, between))
-        often += [e for e in live.update(scores) if e.kind == "opened" and e.counts]
-        scores = detector.walk(fine.between(fine.times[row], fine.times[row]))
-        rarely += [e for e in grid.update(scores) if e.kind == "opened" and e.counts]
-    assert len(often) <= len(rarely) + 2

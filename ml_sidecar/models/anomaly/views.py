@@ -15,6 +15,7 @@ from ml_sidecar.features import Array, Mask
 from ml_sidecar.models.anomaly.arrays import window_mean, zeroed
 from ml_sidecar.models.anomaly.context import UNKNOWN, Context
 from ml_sidecar.models.anomaly.grid import Grid
+from ml_sidecar.models.anomaly.looks import slid, slid_mean
 
 FAMILIES = {
     "seasonal": (0, 1, 2),
@@ -145,16 +146,16 @@ def _bins(value: Array, edges: Array) -> NDArray[np.intp]:
     return np.asarray((value[:, None] >= edges).sum(axis=1))
 
 
-def _rare(past: Array, rows: int, context: Context, slot: NDArray[np.intp], lag: int) -> Array:
+def _rare(past: Array, rows: int, context: Context, slot: NDArray[np.intp], lag: int, phase: float) -> Array:
     """-log of the share of this level after that level at this quarter of the day."""
-    now, then = past[-rows:], past[-rows - lag : -lag]
+    now, then = past[-rows:], slid(past[-rows - lag : -lag], past[-rows - lag - 1 : -lag - 1], phase)
     quarter = context.quarter[slot]
     column = np.arange(now.shape[1])
     bins, edges = context.table, context.edges
     return zeroed(np.asarray(bins[quarter, _bins(now, edges), _bins(then, edges), column]))
 
 
-def _halves(past: Array, rows: int, quarter: int) -> tuple[Array, int]:
+def _halves(past: Array, rows: int, quarter: int, phase: float) -> tuple[Array, int]:
     """Means over half an hour that make up the last two hours of each row, oldest first, and their offset.
 
     The four means of row t are those at t, t + offset, ..., t + 3 offset: rows that lie half an hour apart share them.
@@ -162,7 +163,12 @@ def _halves(past: Array, rows: int, quarter: int) -> tuple[Array, int]:
     means = window_mean(past[-rows - 4 * quarter + 1 :], quarter)
     if rows >= quarter:
         return means, quarter
-    return np.concatenate([means[k * quarter : k * quarter + rows] for k in range(4)]), rows
+    four = np.concatenate([means[k * quarter : k * quarter + rows] for k in range(4)])
+    if phase < 1.0:
+        enters = past[[-1 - k * quarter for k in (4, 3, 2, 1)]]
+        leaves = past[[*(-1 - k * quarter for k in (3, 2, 1)), -2]]
+        four += (1.0 - phase) * (enters - leaves) / quarter
+    return four, rows
 
 
 def far(means: Array, offset: int, context: Context) -> Array:
@@ -216,6 +222,7 @@ def look(
     lengths: Lengths,
     *,
     forest: bool = True,
+    phase: float = 1.0,
 ) -> Look:
     """See rows through all views.
 
@@ -226,6 +233,7 @@ def look(
         context: what was known before the block.
         lengths: windows in rows.
         forest: whether a forest will be asked.
+        phase: see `looks.Moment`; below 1 there is one row, which is not to become part of `Recent`.
     """
     n = len(raw)
     expected, spread = context.expected[slot], context.spread[slot]
@@ -240,19 +248,19 @@ def look(
     values = np.concatenate([recent.rows[0], value])
     previous = np.concatenate([recent.age[None], age[:-1]])
     steady = there & (previous < lengths.held)
-    jump = np.where(steady, np.diff(values[-n - 1 :], axis=0), 0.0)
-    jump = zeroed(jump)
-    rare = np.where(there, _rare(values, n, context, slot, lengths.lag), context.usual_rarity)
+    jump = zeroed(np.where(steady, value - slid(values[-n - 1 : -1], values[-n - 2 : -2], phase), 0.0))
+    rare = np.where(there, _rare(values, n, context, slot, lengths.lag, phase), context.usual_rarity)
     rows = np.stack([value, z, improbable, rare, jump])
     past = np.concatenate([recent.rows, rows], axis=1)
 
     def mean(which: int, width: int) -> Array:
-        return window_mean(past[which][-n - width + 1 :], width)
+        return slid_mean(past[which], n, width, phase)
 
     one, four = mean(1, lengths.hour), mean(1, lengths.four)
     short = mean(2, lengths.density)
-    rough = np.log(np.sqrt(window_mean(past[4][-n - lengths.rough + 1 :] ** 2, lengths.rough)) + floor)
-    halves, offset = _halves(values, n, lengths.quarter)
+    unrest = slid_mean(past[4][-n - lengths.rough :] ** 2, n, lengths.rough, phase)
+    rough = np.log(np.sqrt(np.maximum(unrest, 0.0)) + floor)
+    halves, offset = _halves(values, n, lengths.quarter, phase)
     distance = far(halves, offset, context)
     means = [
         one / np.maximum(context.mean_mad[0], 0.3 / np.sqrt(lengths.hour)),

@@ -16,6 +16,7 @@ from ml_sidecar.models.anomaly.calibration import QUIET, calibrate
 from ml_sidecar.models.anomaly.drift import Drift
 from ml_sidecar.models.anomaly.grid import Grid
 from ml_sidecar.models.anomaly.joint import JointView
+from ml_sidecar.models.anomaly.looks import ON_GRID, Moment
 from ml_sidecar.models.anomaly.memory import WARM_ROWS, Block, Memory
 from ml_sidecar.models.anomaly.season import SAME_CLASS, Zones
 from ml_sidecar.models.anomaly.views import Lengths, Look, Recent, gate, gross, look, worths
@@ -65,7 +66,6 @@ class Walker:
         self.local_time = local_time
         self.next = start
         self.entities: tuple[Entity, ...] = ()
-        self.last = np.empty(0)
         self._lengths = Lengths.of(grid)
         self._zones = Zones.of(local_time, (), len(self.features))
         self._memory = Memory(grid, self.features)
@@ -90,7 +90,6 @@ class Walker:
             return
         k = len(new) * len(self.features)
         self.entities += new
-        self.last = np.concatenate([self.last, np.full(len(new), np.nan)])
         self._zones = Zones.of(self.local_time, self.entities, len(self.features))
         self._memory.widen(len(new))
         self._joint.widen(len(new))
@@ -156,13 +155,13 @@ class Walker:
 
     # ------------------------------------------------------------------ judging rows
 
-    def judge(self, values: Array, start: int, looks: float = 1.0) -> Judged:
+    def judge(self, values: Array, start: int, moment: Moment = ON_GRID) -> Judged:
         """Score rows (T, A, F) that begin at grid row `start`, all in one block.
 
         Args:
             values: (T, A, F), NaN where absent.
             start: grid row of the first.
-            looks: how many times as many peaks are found by looking between grid rows as on them.
+            moment: when there is one row, a look between the last grid row and `start`.
         """
         t, apis, features = values.shape
         memory, shape = self._memory, (t, apis, features)
@@ -175,6 +174,7 @@ class Walker:
                 self._context,
                 self._lengths,
                 forest=features > 1,
+                phase=moment.phase,
             )
             multiples = worths(seen, memory.sign, memory.least, memory.ratio)
             shut = gate(seen, memory.sign, multiples)
@@ -193,9 +193,11 @@ class Walker:
             usual = np.minimum(self._strange * combine.joined(single, joint, there), QUIET)
             habit = self._calibration.beyond_habit(seen.heights[0] * gross(multiples), 0)
             drift, told, seen = self._judge_drift(seen, slot)
-            alone = np.where(self._ready & seen.there, np.minimum(habit, told), QUIET).reshape(shape)
+            alone = np.where(
+                self._ready & seen.there, np.minimum(moment.bursts * habit, told), QUIET
+            ).reshape(shape)
             beyond = np.minimum(combine.asked(there) * alone.min(axis=2), QUIET)
-            total = np.minimum(_of_looks(usual, self.last, looks), beyond)
+            total = np.minimum(moment.peaks * usual, beyond)
             single = np.minimum(single, alone)
             deviation = np.where(self._ready, seen.rows[1], 0.0).reshape(shape)
             mean = np.maximum(mean, combine.unlawful(alone.reshape(mean.shape)))
@@ -270,7 +272,6 @@ class Walker:
         if self._drift.enabled:
             self._drift.note(place, *judged.drift, known)
         self.next = start + rows
-        self.last = judged.scores.expected_per_week[-1]
         if self.next % self.grid.block == 0:
             self._close_block(start // self.grid.block * self.grid.block)
         return judged.scores
@@ -289,10 +290,3 @@ class Walker:
         self._freeze()
         if self._drift.enabled:
             self._drift.renew(self._block_start, self._memory.guesses[SAME_CLASS], self._zones)
-
-
-def _of_looks(expected: Array, last: Array, looks: float) -> Array:
-    """E (T, A) of provisional rows that find so many times as many peaks; it need not exceed that of the last row."""
-    if looks == 1.0:
-        return expected
-    return np.asarray(np.maximum(expected, np.fmin(last, looks * expected)))
