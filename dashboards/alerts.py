@@ -8,6 +8,7 @@ from grafanalib.core import Dashboard
 
 from alert_rules.settings import DEFAULT
 from dashboards.common import ANY_API, accuracy, alerts_by_severity, budget, score
+from dashboards.error_budget import budgets, burn_rates
 from dashboards.frame import frame
 from dashboards.layout import Section, Sized
 from dashboards.names import ALERTS, FEATURES
@@ -175,6 +176,7 @@ def dashboard() -> Dashboard:
         [
             Section("Now", _now(), 4),
             Section("Alerts", _alerts()),
+            Section("Error budgets", [(budgets(), 12), (burn_rates(), 12)]),
             Section("Anomalies", _anomalies(), 9),
             Section("Trends", _trends()),
             Section("Thresholds", [*((_thresholds(name), 12) for name in FEATURES), (_changes(), 24)]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from alert_rules.settings import DEFAULT
 from dashboards.names import MODEL_TITLES, SCORE_HIGH, SCORE_OPENS
 from dashboards.palette import BAD, GOOD, NEUTRAL, WARN
 from dashboards.panels import SHARE, override, stat, steps, time_series
@@ -52,7 +53,7 @@ def budget() -> Any:  # noqa: ANN401 - grafanalib is untyped
         "more anomalies than promised by chance: real incidents, or a model that no longer fits.",
         [(per_environment(ml.BUDGET_USED), "{{environment}}")],
         "percentunit",
-        steps(GOOD, (1, WARN)),
+        steps(GOOD, (DEFAULT.budget_used, WARN)),
         decimals=0,
     )
 

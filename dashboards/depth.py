@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from grafanalib.core import Dashboard
 
+from alert_rules.settings import DEFAULT
 from collector import contract as raw
 from dashboards.common import score
 from dashboards.depth_features import forecast_against_outcome, next_hours, normal
+from dashboards.error_budget import budget_left
 from dashboards.frame import frame
 from dashboards.layout import Section, Sized
 from dashboards.names import API, FEATURES, FORECAST
@@ -88,15 +90,17 @@ def _now() -> list[Sized]:
         decimals=0,
         none="none stated",
     )
+    warning, critical = DEFAULT.certificate_left
     certificate = stat(
         "Certificate",
         "Time until the API's certificate expires.",
         [(per_api(f"{series(raw.CERTIFICATE_EXPIRY.name)} - time()", by="min"), "certificate")],
         "s",
-        steps(BAD, (7 * 86400, WARN), (21 * 86400, GOOD)),
+        steps(BAD, (critical, WARN), (warning, GOOD)),
         none="plain HTTP",
     )
-    return [(panel, 4) for panel in (state, reason, pattern, success, quota, certificate)]
+    words = [(panel, 4) for panel in (state, reason, pattern)]
+    return [*words, *((panel, 3) for panel in (success, budget_left(), quota, certificate))]
 
 
 def _explanation() -> list[Sized]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from alert_rules.settings import DEFAULT
 from dashboards.names import FEATURES
 from dashboards.palette import BAD, NEUTRAL, ORANGE, SKY, WARN
-from dashboards.panels import DASHED, DOTTED, band, line, time_series
+from dashboards.panels import DASHED, DOTTED, band, line, steps, time_series
 from dashboards.queries import feature, of_api, shifted
-from dashboards.tables import Column, table
+from dashboards.tables import COLORED_TEXT, Column, table
 from ml_sidecar import contract as ml
 
 _NEAR, _FAR = ml.HORIZONS[0], ml.HORIZONS[-1]
@@ -80,12 +81,14 @@ def next_hours(name: str) -> Any:  # noqa: ANN401 - grafanalib is untyped
     shown = FEATURES[name]
     value = {"unit": shown.unit, "decimals": 2}
     share = {"unit": "percentunit", "decimals": 0}
+    limit = {"mode": "absolute", "steps": steps(NEUTRAL, (DEFAULT.breach_probability, BAD))}
+    breach = {"noValue": "not known", "thresholds": limit}
     columns = (
         ("Forecast", ml.PREDICTED, value),
         ("Likely from", ml.PREDICTED_LOWER, value),
         ("Likely to", ml.PREDICTED_UPPER, value),
         ("Confidence", ml.PREDICTION_CONFIDENCE, share),
-        ("Breach", ml.BREACH_PROBABILITY, share | {"noValue": "not known"}),
+        ("Breach", ml.BREACH_PROBABILITY, share | breach | COLORED_TEXT),
     )
     return table(
         _NEXT[name],

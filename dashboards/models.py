@@ -6,6 +6,7 @@ from typing import Final
 
 from grafanalib.core import Dashboard
 
+from alert_rules.settings import DEFAULT
 from dashboards.common import accuracy, budget
 from dashboards.frame import frame
 from dashboards.layout import Section, Sized
@@ -28,11 +29,9 @@ from ml_sidecar import contract as ml
 
 TITLE: Final = "RapidAPI - Models"
 
-_DAY: Final = 86400
+_OLD: Final = DEFAULT.model_runs * DEFAULT.training_interval
 _PROMISED: Final = 0.9
 """What the forecast intervals promise to cover."""
-_DRIFTED: Final = 0.2
-"""Population stability index above which a feature no longer looks as it did when it was learnt."""
 _LINES: Final = named_lines({name: (shown.words, shown.color) for name, shown in FEATURES.items()})
 _FORECAST_LINES: Final = named_lines(
     {name: (FEATURES[name].words, FEATURES[name].color) for name in FORECAST}
@@ -52,7 +51,7 @@ def _now() -> list[Sized]:
         "Time since the models in service were trained. By default they are trained anew every 24 hours.",
         [(f"time() - min by (environment) ({environment_series(ml.MODEL_TRAINED.name)})", "{{environment}}")],
         "s",
-        steps(GOOD, (1.5 * _DAY, WARN), (3 * _DAY, BAD)),
+        steps(GOOD, (1.5 * DEFAULT.training_interval, WARN), (_OLD, BAD)),
         none="no model trained yet",
     )
     took = stat(
@@ -111,7 +110,7 @@ def _promises() -> list[Sized]:
         [(per_environment(ml.COVERAGE, "feature"), "{{feature}}")],
         "percentunit",
         axis=SHARE,
-        thresholds=steps(NEUTRAL, (_PROMISED, GOOD)),
+        thresholds=steps(WARN, (DEFAULT.coverage, NEUTRAL), (_PROMISED, GOOD)),
         overrides=_FORECAST_LINES,
         none="no forecast has come due yet",
     )
@@ -122,7 +121,7 @@ def _promises() -> list[Sized]:
         [(per_environment(ml.SKILL, "feature"), "{{feature}}")],
         "percentunit",
         axis=FREE,
-        thresholds=steps(WARN, (0, NEUTRAL)),
+        thresholds=steps(WARN, (DEFAULT.skill, NEUTRAL)),
         overrides=_FORECAST_LINES,
     )
     drift = time_series(
@@ -131,7 +130,7 @@ def _promises() -> list[Sized]:
         "as it did when it was learnt, and the next training comes sooner.",
         [(per_environment(ml.DRIFT, "feature"), "{{feature}}")],
         "none",
-        thresholds=steps(NEUTRAL, (_DRIFTED, WARN)),
+        thresholds=steps(NEUTRAL, (DEFAULT.drift, WARN)),
         overrides=_LINES,
         none="less than a day of data",
     )
@@ -140,7 +139,7 @@ def _promises() -> list[Sized]:
         "Anomalies of the last 7 days outside excluded spans, divided by what the budget allows.",
         [(per_environment(ml.BUDGET_USED), "{{environment}}")],
         "percentunit",
-        thresholds=steps(NEUTRAL, (1, WARN)),
+        thresholds=steps(NEUTRAL, (DEFAULT.budget_used, WARN)),
     )
     return [(panel, 12) for panel in (coverage, skill, drift, used)]
 
