@@ -25,7 +25,8 @@ def budget_left() -> Any:  # noqa: ANN401 - grafanalib is untyped
     """Return the big number of what is left."""
     return stat(
         "Error budget left",
-        "Share of the failures that 30 days may have which has not been used up. Below zero the objective is missed.",
+        "Share of the failures that 30 days may have which has not been used up; of what has been counted so far while that "
+        "is less. Below zero the objective is missed.",
         [(remaining(), "left")],
         "percentunit",
         steps(BAD, (0, WARN), (0.5, GOOD)),
