@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import forecast, quality_joint, quality_text
+from benchmarks import forecast, quality_bundles, quality_joint, quality_text
 from benchmarks.quality_figures import figures
 from benchmarks.quality_run import GROSS, run, spread
 from benchmarks.score import Series, load
@@ -78,7 +78,8 @@ def main() -> None:
     if options.write:
         forecasts = forecast_figures(root, options.series) if options.forecasts else None
         joint = quality_joint.measure()
-        text = quality_text.document(measured, ablations(root, options.series), joint, forecasts)
+        bundles = None if options.series else quality_bundles.measure(root)
+        text = quality_text.document(measured, ablations(root, options.series), joint, forecasts, bundles)
         options.write.write_text(text, encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ from benchmarks.score import Array, Flags, Series
 from ml_sidecar.features import Feature
 from ml_sidecar.models.anomaly import combine
 from ml_sidecar.models.anomaly.calibration import QUIET, Calibration
-from ml_sidecar.models.anomaly.joint import JointView
+from ml_sidecar.models.anomaly.joint import JointView, Together
 from ml_sidecar.models.anomaly.views import FAMILIES
 from ml_sidecar.models.anomaly.walker import Walker
 from ml_sidecar.replay import replay_table
@@ -28,8 +28,8 @@ FEATURE = Feature("value")
 CORES = 2
 GROSS = "gross deviations"
 FOREST, CONTRAST = "Isolation Forest", "contrasts"
-JOINT = (FOREST, CONTRAST)
-"""The joint views, in the order of `JointView.look`."""
+JOINT = (CONTRAST, FOREST)
+"""The joint views, in the order of `JointView.expected_per_week`."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def without(*parts: str) -> Iterator[None]:
     silent = [JOINT.index(part) for part in parts if part in JOINT]
     changes: list[tuple[Any, str, Any]] = [(combine, "FAMILIES", left)]
     if silent:
-        changes.append((JointView, "look", _blind(JointView.look, silent)))
+        changes.append((JointView, "expected_per_week", _blind(JointView.expected_per_week, silent)))
     if GROSS in parts:
         changes.append((Calibration, "beyond_habit", _never))
     usual = [getattr(owner, name) for owner, name, _ in changes]
@@ -72,11 +72,11 @@ def without(*parts: str) -> Iterator[None]:
             setattr(owner, name, old)
 
 
-def _blind(look: Callable[..., Any], silent: Sequence[int]) -> Callable[..., Any]:
-    def half_blind(self: JointView, *seen: Array) -> tuple[Array, Array]:
-        heights, columns = look(self, *seen)
-        heights[list(silent)] = 0.0
-        return heights, columns
+def _blind(judge: Callable[..., Array], silent: Sequence[int]) -> Callable[..., Array]:
+    def half_blind(self: JointView, together: Together) -> Array:
+        expected = judge(self, together)
+        expected[list(silent)] = QUIET
+        return expected
 
     return half_blind
 

@@ -13,14 +13,23 @@ from ml_sidecar.results import Scores
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DASH = "\u2013"
+_BESIDE = 0.2
+"""From this share of the score on a second feature is named where the first lies within its band."""
 _UNITS = {"percent": " %", "per_minute": "/min", "ratio": "", "none": ""}
 _BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def reason(
-    feature: Feature, value: float, expected: tuple[float, float, float], local_seconds: float, share: float
+    feature: Feature,
+    value: float,
+    expected: tuple[float, float, float],
+    local_seconds: float,
+    share: float,
+    beside: str = "",
 ) -> str:
     """A sentence such as "response time 2.4 s, expected 0.3 to 0.6 s for a Sunday at 14:00; 83 % of the score".
+
+    With a value within its band and another feature beside it: "..., but unusual beside requests 512/min; 55 % of the score".
 
     Args:
         feature: the feature that contributed most.
@@ -28,9 +37,10 @@ def reason(
         expected: what is normal, and the lower and upper end of that; NaN where not known.
         local_seconds: local time of the API, seconds since the epoch.
         share: its share of the score, 0 to 1.
+        beside: what another feature shows that has much to do with the score.
     """
     unit, factor = _scale(feature.unit, (value, *expected))
-    seen = f"{_number(value * factor)}{unit}" if np.isfinite(value) else "absent"
+    seen = _seen(value, unit, factor)
     middle, lower, upper = (x * factor for x in expected)
     moment = datetime.fromtimestamp(local_seconds, UTC)
     when = f"for a {DAYS[moment.weekday()]} at {moment:%H:%M}"
@@ -42,7 +52,9 @@ def reason(
     else:
         normal = "nothing known yet to compare it with"
     percent = f"; {round(100 * share)} % of the score" if np.isfinite(share) else ""
-    return f"{feature.label} {seen}, {normal}{percent}"
+    inside = expected[1] <= value <= expected[2]
+    together = f", but unusual beside {beside}" if beside and inside else ""
+    return f"{feature.label} {seen}, {normal}{together}{percent}"
 
 
 def reason_for(scores: Scores, entity: Entity, features: Sequence[Feature], local: LocalTime) -> str:
@@ -60,7 +72,22 @@ def reason_for(scores: Scores, entity: Entity, features: Sequence[Feature], loca
         float(x[-1, column, k]) for x in (scores.value, scores.expected, scores.lower, scores.upper)
     )
     seconds = float(local.local(scores.times[-1:], [entity])[0, 0])
-    return reason(features[k], value, (middle, lower, upper), seconds, float(shares[k]))
+    others = np.where(np.arange(len(shares)) == k, 0.0, np.nan_to_num(shares))
+    second = int(others.argmax())
+    beside = (
+        _beside(features[second], float(scores.value[-1, column, second]))
+        if others[second] >= _BESIDE
+        else ""
+    )
+    return reason(features[k], value, (middle, lower, upper), seconds, float(shares[k]), beside)
+
+
+def _beside(feature: Feature, value: float) -> str:
+    return f"{feature.label} {_seen(value, *_scale(feature.unit, (value,)))}"
+
+
+def _seen(value: float, unit: str, factor: float) -> str:
+    return f"{_number(value * factor)}{unit}" if np.isfinite(value) else "absent"
 
 
 def _scale(unit: str, values: tuple[float, ...]) -> tuple[str, float]:

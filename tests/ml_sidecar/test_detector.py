@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,8 +20,10 @@ from ml_sidecar.models.base import AnomalyModel
 from ml_sidecar.results import Scores
 from tests.ml_sidecar.simulated import (
     DAY,
+    ERRORS,
     FEATURES,
     LATENCY,
+    REQUESTS,
     STEP,
     after,
     fleet,
@@ -188,7 +191,7 @@ def test_contributions_sum_to_one_and_bands_lie_in_range(knowing: AnomalyDetecto
 
 
 def test_usual_values_in_an_unusual_combination_score() -> None:
-    """Four values that always move together, each within its band, but never seen apart."""
+    """Four values that always move together, each within its band, but never seen apart; the one that left is named."""
     rng = np.random.default_rng(4)
     features = tuple(Feature(name) for name in "abcd")
     common = rng.normal(size=(288 * 14, 1, 1))
@@ -198,7 +201,11 @@ def test_usual_values_in_an_unusual_combination_score() -> None:
     apart = detector.score(after(history, [expected + np.array([2.0, -2.0, 2.0, -2.0])]))
     inside = (apart.value >= apart.lower) & (apart.value <= apart.upper)
     assert inside.all()
-    assert apart.score[0, 0] > 0.7
+    assert apart.score[0, 0] >= 0.7
+    one = detector.score(after(history, [expected + np.array([0.0, 0.0, 2.0, 0.0])]))
+    assert ((one.value >= one.lower) & (one.value <= one.upper)).all()
+    assert one.score[0, 0] >= 0.7
+    assert one.contributions[0, 0].argmax() == 2
     moved = detector.score(after(history, [expected + 2.0]))
     assert moved.score[0, 0] < 0.3
 
@@ -210,6 +217,26 @@ CHANGES = {
     "America/Sao_Paulo": 1_792_890_000.0,
 }
 """When the clocks change in autumn (north) and spring (south) 2026; in São Paulo they no longer do."""
+
+
+def test_a_response_time_that_no_longer_follows_the_load_is_found_within_an_hour() -> None:
+    """Both go on as ever, each within its band, but for each other; an error rate that is mostly silent does not hide it."""
+    rng = np.random.default_rng(8)
+    rows, hour = 288 * 16, 12
+    load, other = rng.normal(size=(2, rows))
+    felt = np.where(np.arange(rows) < rows - hour, load, other)
+    latency = 0.2 * np.exp(0.15 * felt + 0.03 * rng.normal(size=rows))
+    errors = 100 * rng.binomial(300, 0.002, rows) / 300
+    requests = rng.poisson(3000 * np.exp(0.15 * load)) / 5
+    features = (replace(LATENCY, smallest_deviation=0.005, smallest_deviation_ratio=0.0), ERRORS, REQUESTS)
+    history = window(np.stack([latency, errors, requests], axis=1)[:, None], features)
+    scores = AnomalyDetector(features, look_interval=STEP).walk(history)
+    now = slice(rows - hour, rows)
+    assert ((scores.value >= scores.lower) & (scores.value <= scores.upper))[now].all()
+    assert scores.score[now].max() >= 0.7
+    worst = rows - hour + int(scores.score[now, 0].argmax())
+    assert scores.contributions[worst, 0, 1] < 0.2
+    assert scores.score[rows // 2 : rows - hour].max() < 0.7
 
 
 @given(zone=st.sampled_from(sorted(CHANGES)), hour=st.integers(4, 22), size=st.floats(10.0, 500.0))

@@ -63,3 +63,25 @@ def test_the_reason_of_scores_speaks_the_apis_local_time() -> None:
     )
     text = reason_for(scores, api, (Feature("success_rate"), LATENCY), LocalTime("Asia/Tokyo"))
     assert text == f"response time 2 s, expected 0.4{DASH}0.6 s for a Sunday at 23:00; 80 % of the score"
+
+
+def test_a_value_within_its_band_is_explained_by_the_feature_beside_it() -> None:
+    """What is odd is the combination, so that the sentence names both."""
+    api = Entity("a", "test")
+    features = (LATENCY, Feature("requests_per_minute", unit="per_minute", title="requests"))
+    shape = (1, 1, 2)
+    scores = Scores(
+        np.array([SUNDAY_14]),
+        (api,),
+        ("response_time", "requests_per_minute"),
+        np.array([[0.1]]),
+        np.reshape([0.55, 0.45], shape),
+        np.reshape([0.5, 20.0], shape),
+        np.reshape([0.4, 100.0], shape),
+        np.reshape([0.2, 10.0], shape),
+        np.reshape([0.6, 200.0], shape),
+    )
+    assert reason_for(scores, api, features, LocalTime()) == (
+        f"response time 0.5 s, expected 0.2{DASH}0.6 s for a Sunday at 14:00, "
+        "but unusual beside requests 20/min; 55 % of the score"
+    )

@@ -82,14 +82,15 @@ def asked(there: Mask) -> Array:
     return np.asarray((1 + features + (features > 1)) / 2)
 
 
-def contributions(mean_surprise: Array, single: Array, joint: Array, z: Array, there: Mask) -> Array:
+def contributions(mean_surprise: Array, single: Array, joint: Array, odd: Array, there: Mask) -> Array:
     """Share of each feature in the surprise, (T, A, F); sums to 1 where anything was seen, else NaN.
 
-    Features share by the square of their surprise above silence; what is due to the joint view is shared by deviation.
+    Features share by the square of their surprise above silence; what is due to the joint views is shared by the square of
+    how odd each is beside the others.
     """
     features = there.sum(axis=2)
     own = np.where(there, np.maximum(mean_surprise - SURPRISE[0], 0.0) ** 2 + 1e-9, 0.0)
-    off = np.where(there, np.log1p(np.abs(z)) + 1e-9, 0.0)
+    off = np.where(there, odd**2 + 1e-9, 0.0)
     rarest = np.where(there, single, np.inf).min(axis=2)
     weight = np.where(features > 1, rarest / (rarest + joint), 0.0)[..., None]
     with np.errstate(invalid="ignore"):

@@ -250,6 +250,11 @@ class Memory:
         self.offset = np.concatenate([level[None], zeroed(near[1:])])
         return chosen(self.guesses + self.offset[:, None], self.errors)
 
+    def usual_day(self) -> Array:
+        """The level of the last day, with the profile of every day where there is one, (S, N): one kind for all series."""
+        level, profile = (self.guesses + self.offset[:, None])[:2]
+        return np.asarray(np.where(np.isfinite(profile), profile, level))
+
     def _floor(self, width: Array, expected: Array) -> Array:
         steps = self.fast[:, 1]
         quantum = median(np.where(steps > 0, steps, np.nan))

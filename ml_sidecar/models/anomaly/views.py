@@ -30,8 +30,6 @@ roughness; unlike any earlier stretch; rare level after that level."""
 VIEWS = 9
 GROSS = 4.0
 """Deviations of so many times what is worth an alarm begin to be gross."""
-COLUMNS = 8
-"""Columns a feature gives to the forest."""
 Single = NDArray[np.float32]
 _SPAN = 6
 """Candidates between the oldest and the newest of the four means of a stretch."""
@@ -102,7 +100,6 @@ class Look:
         age: (T, N), rows since then.
         there: (T, N), True where there was a value.
         heights: (VIEWS, T, N), log(1 + view).
-        columns: (T, N, COLUMNS), signed, for the forest; (T, N, 0) where none will be asked.
         expected: (T, N), what is normal.
         spread: (T, N), usual deviation from it.
         tracked: (6, T, N), |mean 1 h|, |mean 4 h|, log roughness, distance to earlier stretches, improbability over
@@ -114,7 +111,6 @@ class Look:
     age: Array
     there: Mask
     heights: Array
-    columns: Array
     expected: Array
     spread: Array
     tracked: Array
@@ -221,7 +217,6 @@ def look(
     context: Context,
     lengths: Lengths,
     *,
-    forest: bool = True,
     phase: float = 1.0,
 ) -> Look:
     """See rows through all views.
@@ -232,7 +227,6 @@ def look(
         recent: the rows before.
         context: what was known before the block.
         lengths: windows in rows.
-        forest: whether a forest will be asked.
         phase: see `looks.Moment`; below 1 there is one row, which is not to become part of `Recent`.
     """
     n = len(raw)
@@ -285,15 +279,12 @@ def look(
         ]
     )
     heights = np.log1p(np.clip(zeroed(views), 0.0, 1e6))
-    signed = (z, *means, jumped, rougher) if forest else ()
-    columns = [squash(x) for x in signed] + [heights[k] for k in (3, 4, 7) if forest]
     return Look(
         rows,
         held,
         age,
         there,
         np.where(there, heights, 0.0),
-        np.stack(columns, axis=-1) if forest else np.empty((*raw.shape, 0)),
         expected,
         spread,
         np.stack([np.abs(one), np.abs(four), rough, distance, short, halves[3 * offset :]]),

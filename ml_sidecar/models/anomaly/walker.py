@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 from ml_sidecar.features import Array, Entity, Feature, Mask
 from ml_sidecar.localtime import LocalTime
 from ml_sidecar.models.anomaly import combine
+from ml_sidecar.models.anomaly.arrays import zeroed
 from ml_sidecar.models.anomaly.calibration import QUIET, calibrate
 from ml_sidecar.models.anomaly.drift import Drift
 from ml_sidecar.models.anomaly.grid import Grid
-from ml_sidecar.models.anomaly.joint import JointView
+from ml_sidecar.models.anomaly.joint import JointView, Together
 from ml_sidecar.models.anomaly.looks import ON_GRID, Moment
 from ml_sidecar.models.anomaly.memory import WARM_ROWS, Block, Memory
 from ml_sidecar.models.anomaly.season import SAME_CLASS, Zones
 from ml_sidecar.models.anomaly.views import Lengths, Look, Recent, gate, gross, look, worths
 from ml_sidecar.results import Scores
 
+TO_WIDTH = 3.29
+"""Standard deviations between 5 and 95 %, for a normal distribution."""
 BAND_PER_WEEK = 2.0
 """Values at the edge of the band are exceeded by so many peaks a week, as far as time of day alone tells."""
 FIRST_OF_ITS_KIND = 4.0
@@ -36,8 +39,7 @@ class Judged:
 
     look: Look
     heights: Array
-    joint_heights: Array
-    columns: Array
+    together: Together | None
     drift: tuple[Array, Array]
     scores: Scores
 
@@ -118,7 +120,7 @@ class Walker:
             usual = self._calibration.height(BAND_PER_WEEK)[0]
             self._reach = np.expm1(np.where(np.isnan(usual), np.log1p(3.0), usual))
             if len(self.features) > 1:
-                self._joint_calibration = self._joint.renew_scales()
+                self._joint.renew_scales()
         self._grown, self._ready = self._memory.ready(start)
         alike = np.isfinite(self._memory.guesses[SAME_CLASS]).any(axis=0)
         seen = alike.reshape(-1, len(self.features)).any(axis=1)
@@ -173,7 +175,6 @@ class Walker:
                 self._recent,
                 self._context,
                 self._lengths,
-                forest=features > 1,
                 phase=moment.phase,
             )
             multiples = worths(seen, memory.sign, memory.least, memory.ratio)
@@ -184,11 +185,7 @@ class Walker:
             mean, most = combine.surprise(expected)
             mean = np.where(seen.there, mean, combine.ABSENT)
             single = np.where(self._ready, combine.law(mean, most), QUIET).reshape(shape)
-            joint_heights, columns, joint = self._judge_jointly(
-                seen.columns,
-                seen.rows[1].reshape(shape),
-                shut.reshape(shape).max(axis=2),
-            )
+            together, joint = self._judge_jointly(seen, slot, shut)
             there = seen.there.reshape(shape)
             usual = np.minimum(self._strange * combine.joined(single, joint, there), QUIET)
             habit = self._calibration.beyond_habit(seen.heights[0] * gross(multiples), 0)
@@ -199,9 +196,9 @@ class Walker:
             beyond = np.minimum(combine.asked(there) * alone.min(axis=2), QUIET)
             total = np.minimum(moment.peaks * usual, beyond)
             single = np.minimum(single, alone)
-            deviation = np.where(self._ready, seen.rows[1], 0.0).reshape(shape)
+            odd = np.zeros(shape) if together is None else together.shares
             mean = np.maximum(mean, combine.unlawful(alone.reshape(mean.shape)))
-            shares = combine.contributions(mean.reshape(shape), single, joint, deviation, there)
+            shares = combine.contributions(mean.reshape(shape), single, joint, odd, there)
             bounds = [np.where(self._ready, x, np.nan) for x in self._band(seen)]
         scores = Scores(
             times=self.grid.times(start + np.arange(t)),
@@ -214,7 +211,7 @@ class Walker:
             lower=bounds[1].reshape(shape),
             upper=bounds[2].reshape(shape),
         )
-        return Judged(seen, heights, joint_heights, columns, drift, scores)
+        return Judged(seen, heights, together, drift, scores)
 
     def _judge_drift(self, seen: Look, slot: NDArray[np.intp]) -> tuple[tuple[Array, Array], Array, Look]:
         """What `Drift.note` will want, E (T, N), and the look as it is to be explained: against the level before the drift."""
@@ -226,15 +223,28 @@ class Walker:
         before = np.where(told < 1.0, self._drift.expected[slot], seen.expected)
         return drift, told, replace(seen, expected=before)
 
-    def _judge_jointly(self, columns: Array, z: Array, shut: Array) -> tuple[Array, Array, Array]:
-        """Heights, columns and E (T, A) of the joint views; silent for a single feature: it has nothing to join."""
-        if len(self.features) == 1:
-            return np.empty(0), columns, np.full(shut.shape, QUIET)
-        heights, columns = self._joint.look(columns.reshape(*shut.shape, -1), z, shut)
-        expected = self._joint_calibration.expected_per_week(heights)
-        rarest = np.minimum(len(heights) * expected.min(axis=0), QUIET)
-        grown = self._grown.reshape(-1, len(self.features)).any(axis=1)
-        return heights, columns, np.where(grown, rarest, QUIET)
+    def _judge_jointly(
+        self, seen: Look, slot: NDArray[np.intp], shut: Array
+    ) -> tuple[Together | None, Array]:
+        """What the features look like together, and E (T, A) of it; silent for a single feature: it has nothing to join."""
+        features, context = len(self.features), self._context
+        shape = (len(seen.there), len(self.entities), features)
+        if features == 1:
+            return None, np.full(shape[:2], QUIET)
+
+        off = np.where(seen.there, seen.rows[0] - self._memory.usual_day()[slot], 0.0)
+        scale = np.fmax(context.width / TO_WIDTH, context.floor).reshape(-1, features).T
+        there = np.moveaxis(seen.there.reshape(shape), 1, 2)
+        contrasts = self._joint.contrasts.look(np.moveaxis(zeroed(off).reshape(shape), 1, 2), scale, there)
+        left = np.moveaxis(contrasts.deviation, 1, 2).reshape(off.shape)
+        together = self._joint.look(contrasts, self._worth_of(left, seen).reshape(shape), shut.reshape(shape))
+        return together, self._joint.expected_per_week(together).min(axis=0)
+
+    def _worth_of(self, left: Array, seen: Look) -> Array:
+        """How far deviations (T, N) from what the other features let expect count, see `gate`."""
+        memory = self._memory
+        foretold = replace(seen, expected=seen.rows[0] - left)
+        return gate(foretold, memory.sign, worths(foretold, memory.sign, memory.least, memory.ratio))
 
     def _band(self, seen: Look) -> tuple[Array, Array, Array]:
         """What is normal and the ends of the band around it, within the valid range."""
@@ -264,11 +274,9 @@ class Walker:
         block.jump[place] = np.where(known, seen.rows[4], np.nan)
         block.tracked[:, place] = np.where(known, seen.tracked, np.nan)
         block.heights[:, place] = np.where(seasoned, judged.heights, np.nan)
-        if len(self.features) > 1:
-            shape = (rows, -1, len(self.features))
-            joint_known = seasoned.reshape(shape).any(axis=2) & ~hidden
-            z = seen.rows[1].reshape(shape)
-            self._joint.note(place, judged.joint_heights, judged.columns, z, joint_known)
+        if judged.together is not None:
+            mine = np.asarray(known.reshape(rows, -1, len(self.features)).any(axis=2))
+            self._joint.note(place, judged.together, mine)
         if self._drift.enabled:
             self._drift.note(place, *judged.drift, known)
         self.next = start + rows
