@@ -75,7 +75,7 @@ def map_texts(board: Json, say: Callable[[str], str]) -> Json:
     """Return a copy of a dashboard in which `say` was asked for each text; placeholders alone are no text."""
     mapped = copy.deepcopy(board)
     for holder, key in [*_around(mapped), *(place for panel in _panels(mapped) for place in _within(panel))]:
-        if _PLACEHOLDER.sub("", holder[key]).strip(" ,:"):
+        if any(map(str.isalpha, _PLACEHOLDER.sub("", holder[key]))):
             holder[key] = say(holder[key])
     return mapped
 

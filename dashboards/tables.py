@@ -29,6 +29,11 @@ TO_API: Final = {
 """A click leads to that API's own dashboard, in the same time span."""
 
 
+_NOT_OF_ONE: Final = {"noValue": "-"}
+"""What stands in the cell of a key that a row has not: not every alert is about one API."""
+_KEY_SETTINGS: Final = {"api_name": _NOT_OF_ONE | {"links": [TO_API]}}
+
+
 class Column(NamedTuple):
     """One column: a query's value, or one of its labels instead.
 
@@ -72,7 +77,7 @@ def table(
     shown = [*keys, *fields.values()]
     unseen = [_value(index, len(columns)) for index, column in enumerate(columns) if column.label]
     names = dict(keys) | {field: name for name, field in fields.items()}
-    overrides = [override(keys["api_name"], {"links": [TO_API]})] if "api_name" in keys else []
+    overrides = [override(title, _KEY_SETTINGS.get(label, _NOT_OF_ONE)) for label, title in keys.items()]
     return Table(
         title=title,
         description=description,

@@ -128,6 +128,19 @@ def test_thresholds_stand_with_their_cost() -> None:
     assert {"Warning below", "Critical below", "Warning above", "Critical above"} <= set(both)
 
 
+def test_an_alert_about_no_single_api_has_an_empty_cell() -> None:
+    """The words for "no alert" do not stand as the API of an alert about the sidecar."""
+    config = panel(ALERTS, "Firing now")["fieldConfig"]
+    assert config["defaults"]["noValue"] == "No alert is firing"
+    cells = {
+        override["matcher"]["options"]: setting["value"]
+        for override in config["overrides"]
+        for setting in override["properties"]
+        if setting["id"] == "noValue"
+    }
+    assert (cells["API"], cells["Environment"]) == ("-", "-")
+
+
 @pytest.mark.parametrize("metric", [*raw.METRICS, *ml.METRICS], ids=lambda metric: metric.name)
 def test_everything_that_is_exposed_can_be_seen(metric: raw.Metric | ml.Metric) -> None:
     """No metric is scraped and stored that no dashboard shows, itself or as what is recorded from it."""
