@@ -39,6 +39,11 @@ def _count(what: str, window: int) -> str:
     return f"api:rapidapi_api_{what}:increase{duration(window)}"
 
 
+def _slot(what: str, settings: Settings) -> str:
+    """Return the name of a count that is taken once a slot, and may be added up."""
+    return f"api:rapidapi_api_{what}:slot{duration(settings.slo_slot)}"
+
+
 def _from_counters(settings: Settings) -> tuple[int, ...]:
     """Return the windows that are read from the counters themselves; the rest is summed from slots."""
     windows = {window for tier in (*settings.slo_page, *settings.slo_ticket) for window in tier[1:]}
@@ -50,35 +55,42 @@ def _from_slots(settings: Settings) -> tuple[int, ...]:
     return (*sorted(windows - set(_from_counters(settings))), settings.slo_period)
 
 
-def _increase(window: int, selector: str = "") -> str:
-    return f"sum {BY_API} (increase({raw.REQUESTS.name}{selector}[{duration(window)}]))"
+def _counts(requests: str, failed: str, window: int) -> tuple[RecordingRule, RecordingRule]:
+    """Return what counts requests and failures of a window; no failure is not the same as no request."""
+
+    def increase(selector: str) -> str:
+        return f"sum {BY_API} (increase({raw.REQUESTS.name}{selector}[{duration(window)}]))"
+
+    failures = increase('{status="error"}')
+    return (
+        RecordingRule(requests, increase("")),
+        RecordingRule(failed, failures + f"\nor 0 * {requests}"),
+    )
 
 
-def _failures(window: int) -> str:
-    """Return the failures of a window; no failure is not the same as no request."""
-    failed = _increase(window, '{status="error"}')
-    return f"{failed} or 0 * {_increase(window)}"
+def _from_counts(window: int) -> tuple[RecordingRule, ...]:
+    requests, failed = _count("requests", window), _count("requests_failed", window)
+    return (
+        *_counts(requests, failed, window),
+        RecordingRule(failed_ratio(window), f"{failed} / ({requests} > 0)"),
+    )
 
 
-def _ratio(window: int, settings: Settings) -> RecordingRule:
-    if window in _from_counters(settings):
-        failed, total = _failures(window), _increase(window)
-    else:
-        failed, total = _summed("requests_failed", window, settings), _summed("requests", window, settings)
-    return RecordingRule(failed_ratio(window), f"({failed})\n  / ({total} > 0)")
+def _from_sums(window: int, settings: Settings) -> RecordingRule:
+    failed, requests = _summed("requests_failed", window, settings), _summed("requests", window, settings)
+    return RecordingRule(failed_ratio(window), f"{failed}\n  / ({requests} > 0)")
 
 
 def _summed(what: str, window: int, settings: Settings) -> str:
-    return f"sum_over_time({_count(what, settings.slo_slot)}[{duration(window)}])"
+    return f"sum_over_time({_slot(what, settings)}[{duration(window)}])"
 
 
 def group(settings: Settings) -> Group:
     """Return what is evaluated as often as everything else: short windows, objective, present burn rate, the page."""
     objective = settings.slo_objective / 100
-    shortest, *_, hour = _from_counters(settings)
+    shortest = _from_counters(settings)[0]
     rules: tuple[Rule, ...] = (
-        *(_ratio(window, settings) for window in _from_counters(settings)),
-        RecordingRule(_count("requests_failed", hour), _failures(hour)),
+        *(rule for window in _from_counters(settings) for rule in _from_counts(window)),
         RecordingRule(OBJECTIVE, f"0 * group {BY_API} ({raw.REQUESTS.name}) + {objective:g}"),
         RecordingRule(BUDGET, f"1 - {OBJECTIVE}"),
         RecordingRule(BURN_RATE, f"{failed_ratio(shortest)} / {BUDGET}"),
@@ -91,9 +103,8 @@ def slow_group(settings: Settings) -> Group:
     """Return what is evaluated every `slo_slot`: the counts, the long windows, the budget of the period, the ticket."""
     slot, period = settings.slo_slot, settings.slo_period
     rules: tuple[Rule, ...] = (
-        RecordingRule(_count("requests", slot), _increase(slot)),
-        RecordingRule(_count("requests_failed", slot), _failures(slot)),
-        *(_ratio(window, settings) for window in _from_slots(settings)),
+        *_counts(_slot("requests", settings), _slot("requests_failed", settings), slot),
+        *(_from_sums(window, settings) for window in _from_slots(settings)),
         RecordingRule(PERIOD_BURN_RATE, f"{failed_ratio(period)} / {BUDGET}"),
         RecordingRule(REMAINING, f"1 - {PERIOD_BURN_RATE}"),
         budget_burn(settings, "warning"),
@@ -155,7 +166,7 @@ def budget_burn(settings: Settings, severity: Severity) -> AlertingRule:
 
 def not_recorded(settings: Settings) -> AlertingRule:
     """Return the alert for an API whose requests are measured and whose budget is not kept."""
-    recorded = f"last_over_time({_count('requests', settings.slo_slot)}[{duration(3 * settings.slo_slot)}])"
+    recorded = f"last_over_time({_slot('requests', settings)}[{duration(3 * settings.slo_slot)}])"
     return alert(
         "RapidAPIErrorBudgetNotRecorded",
         settings,

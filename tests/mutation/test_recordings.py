@@ -38,7 +38,7 @@ MUTATIONS = [
     ("slo", "+ 0.99", "+ 0.999"),
     ("slo", '{status="error"}[1h]', '{status="error"}[30m]'),
     ("slo_slow", '{status="error"}[5m]', "[5m]"),
-    ("slo_slow", "increase5m[1d]", "increase5m[2h]"),
+    ("slo_slow", "slot5m[1d]", "slot5m[2h]"),
     ("slo_slow", "1 - api", "api"),
 ]
 

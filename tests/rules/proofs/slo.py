@@ -10,6 +10,7 @@ _SYMPTOM: Final = {"component": "api", "kind": "symptom"}
 _BURNS: Final = "An API burns its error budget too fast."
 _RATIO: Final = "api:rapidapi_api_requests_failed:ratio_rate"
 _COUNT: Final = "api:rapidapi_api_requests_failed:increase"
+_SLOT: Final = "api:rapidapi_api_requests_failed:slot5m"
 _DOWN: Final = 'ALERTS{a,alertname="RapidAPIDown",alertstate="firing"}'
 
 
@@ -18,7 +19,7 @@ def _fast(short: str, long: str, failures: str) -> dict[str, str]:
 
 
 def _slow(short: str, long: str, slot: str) -> dict[str, str]:
-    return {f"{_RATIO}30m{{a}}": short, f"{_RATIO}6h{{a}}": long, f"{_COUNT}5m{{a}}": slot}
+    return {f"{_RATIO}30m{{a}}": short, f"{_RATIO}6h{{a}}": long, f"{_SLOT}{{a}}": slot}
 
 
 CRITICAL: Final = Proof(
@@ -90,7 +91,7 @@ WARNING: Final = Proof(
             {
                 f"{_RATIO}2h{{a}}": "0x3 0.031x20",
                 f"{_RATIO}1d{{a}}": "0.031x20",
-                f"{_COUNT}5m{{a}}": "0.3x20",
+                f"{_SLOT}{{a}}": "0.3x20",
             },
             "90m",
             "95m",
@@ -101,7 +102,7 @@ WARNING: Final = Proof(
             {
                 f"{_RATIO}6h{{a}}": "0x3 0.011x20",
                 f"{_RATIO}3d{{a}}": "0.011x20",
-                f"{_COUNT}5m{{a}}": "0.3x20",
+                f"{_SLOT}{{a}}": "0.3x20",
             },
             "90m",
             "95m",
@@ -113,7 +114,7 @@ WARNING: Final = Proof(
             {
                 f"{_RATIO}2h{{a}}": "0x3 0.5x20",
                 f"{_RATIO}1d{{a}}": "0.05x20",
-                f"{_COUNT}5m{{a}}": "9x20",
+                f"{_SLOT}{{a}}": "9x20",
                 _DOWN: "1x3",
             },
             "30m",
@@ -125,27 +126,27 @@ WARNING: Final = Proof(
     healthy=(Quiet({f"{_RATIO}{window}{{a}}": "0x40" for window in ("2h", "1d", "6h", "3d")}, ("2h",)),),
     just_below=(
         Quiet(
-            {f"{_RATIO}2h{{a}}": "0.03x40", f"{_RATIO}1d{{a}}": "0.031x40", f"{_COUNT}5m{{a}}": "9x40"},
+            {f"{_RATIO}2h{{a}}": "0.03x40", f"{_RATIO}1d{{a}}": "0.031x40", f"{_SLOT}{{a}}": "9x40"},
             ("2h",),
         ),
         Quiet(
-            {f"{_RATIO}2h{{a}}": "0.031x40", f"{_RATIO}1d{{a}}": "0.03x40", f"{_COUNT}5m{{a}}": "9x40"},
+            {f"{_RATIO}2h{{a}}": "0.031x40", f"{_RATIO}1d{{a}}": "0.03x40", f"{_SLOT}{{a}}": "9x40"},
             ("2h",),
         ),
         Quiet(
-            {f"{_RATIO}2h{{a}}": "0.031x40", f"{_RATIO}1d{{a}}": "0.031x40", f"{_COUNT}5m{{a}}": "4.9 0x40"},
+            {f"{_RATIO}2h{{a}}": "0.031x40", f"{_RATIO}1d{{a}}": "0.031x40", f"{_SLOT}{{a}}": "4.9 0x40"},
             ("2h",),
         ),
         Quiet(
-            {f"{_RATIO}6h{{a}}": "0.01x40", f"{_RATIO}3d{{a}}": "0.011x40", f"{_COUNT}5m{{a}}": "9x40"},
+            {f"{_RATIO}6h{{a}}": "0.01x40", f"{_RATIO}3d{{a}}": "0.011x40", f"{_SLOT}{{a}}": "9x40"},
             ("2h",),
         ),
         Quiet(
-            {f"{_RATIO}6h{{a}}": "0.011x40", f"{_RATIO}3d{{a}}": "0.01x40", f"{_COUNT}5m{{a}}": "9x40"},
+            {f"{_RATIO}6h{{a}}": "0.011x40", f"{_RATIO}3d{{a}}": "0.01x40", f"{_SLOT}{{a}}": "9x40"},
             ("2h",),
         ),
         Quiet(
-            {f"{_RATIO}6h{{a}}": "0.011x40", f"{_RATIO}3d{{a}}": "0.011x40", f"{_COUNT}5m{{a}}": "4.9 0x40"},
+            {f"{_RATIO}6h{{a}}": "0.011x40", f"{_RATIO}3d{{a}}": "0.011x40", f"{_SLOT}{{a}}": "4.9 0x40"},
             ("2h",),
         ),
     ),
@@ -161,7 +162,7 @@ NOT_RECORDED: Final = Proof(
         Fires(
             {
                 'rapidapi_api_requests_total{a,status="success"}': "0+1x40",
-                "api:rapidapi_api_requests:increase5m{a}": "20x4 stale",
+                "api:rapidapi_api_requests:slot5m{a}": "20x4 stale",
             },
             "45m",
             "55m",
@@ -173,7 +174,7 @@ NOT_RECORDED: Final = Proof(
         Quiet(
             {
                 'rapidapi_api_requests_total{a,status="success"}': "0+1x40",
-                "api:rapidapi_api_requests:increase5m{a}": "20x40",
+                "api:rapidapi_api_requests:slot5m{a}": "20x40",
             },
             ("20m", "2h"),
         ),
@@ -182,7 +183,7 @@ NOT_RECORDED: Final = Proof(
         Quiet(
             {
                 'rapidapi_api_requests_total{a,status="success"}': "0+1x40",
-                "api:rapidapi_api_requests:increase5m{a}": "20x4 _x5 20x40",
+                "api:rapidapi_api_requests:slot5m{a}": "20x4 _x5 20x40",
             },
             ("40m", "45m", "50m"),
         ),
