@@ -18,6 +18,7 @@ from alert_rules.model import Severity
 from alert_rules.receivers import RECEIVERS_FILE
 
 app = typer.Typer(
+    add_completion=False,
     help="Writes what Prometheus and Alertmanager read, and manages rules of one's own.",
     pretty_exceptions_enable=False,
 )
