@@ -15,7 +15,7 @@ import promql_parser as parser
 import yaml
 
 from alert_rules.generate import PROVISIONING, groups, rule_files
-from alert_rules.generate import files as generated
+from alert_rules.servers import prometheus_config
 from alert_rules.settings import DEFAULT, Settings
 from dashboards.generate import dashboards
 from demo.tools import tool
@@ -339,7 +339,10 @@ def test_r17_every_setting_changes_what_is_generated() -> None:
             return tuple(other(part) for part in value)
         return f"{value}x" if isinstance(value, str) else value * 2 or 1
 
-    before = generated()
+    def generated(settings: Settings) -> tuple[Any, ...]:
+        return (*groups(settings), prometheus_config(settings=settings))
+
+    before = generated(DEFAULT)
     changed = {
         field.name: generated(replace(DEFAULT, **{field.name: other(getattr(DEFAULT, field.name))}))
         for field in fields(Settings)
