@@ -50,13 +50,20 @@ rules: .venv/.installed ## Generate the Prometheus and Alertmanager files under 
 dashboards: .venv/.installed ## Generate the Grafana files under provisioning/ (DASHBOARD_LANGUAGE=pt-BR for Portuguese)
 	@$(BIN)/python -m dashboards
 
+.PHONY: reference
+reference: .venv/.installed ## Generate the JSON schema and the reference of the collector's configuration
+	@$(BIN)/python -m collector schema > collector/apis.schema.json
+	@$(BIN)/python -m collector reference > docs/configuration.md
+
 .PHONY: generate
-generate: rules dashboards ## Generate everything that is generated
+generate: rules dashboards reference ## Generate everything that is generated
 
 .PHONY: check-generated
 check-generated: .venv/.installed ## Fail if a generated file differs from what its source gives
 	@$(BIN)/python -m alert_rules --check
 	@$(BIN)/python -m dashboards --check
+	@diff -u collector/apis.schema.json <($(BIN)/python -m collector schema)
+	@diff -u docs/configuration.md <($(BIN)/python -m collector reference)
 
 .PHONY: quality
 quality: .venv/.installed ## Measure detector and forecasts on labelled series, write docs/quality.md (QUALITY_DATA names their folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from collector.config import Api, load_config
+from collector.api import Api
+from collector.config import load_config
 from collector.errors import CollectorError
 from collector.service import run as run_service
 from collector.settings import Settings
@@ -50,6 +52,22 @@ def check(config: ConfigPath = Path("apis.yml")) -> None:
     """Check the configuration and environment without sending a request."""
     _, apis = _load(config)
     typer.echo(f"{config}: no errors, {len(apis)} APIs")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of the configuration, with which editors complete it."""
+    from collector.reference import schema as content
+
+    typer.echo(json.dumps(content(), indent=2))
+
+
+@app.command(hidden=True)
+def reference() -> None:
+    """Print docs/configuration.md."""
+    from collector.reference import reference as content
+
+    typer.echo(content(), nl=False)
 
 
 def main() -> None:

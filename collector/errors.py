@@ -16,11 +16,19 @@ class CollectorError(Exception):
 
 
 class Problem(NamedTuple):
-    """One thing wrong in a configuration: where it is, what it is, and what to write instead."""
+    """One thing wrong in a configuration: where it is, what it is, and what to write instead.
+
+    Attributes:
+        field: The key, as in `apis[0].url`; empty for the file as a whole.
+        what: What is wrong with it.
+        remedy: What to write instead.
+        line: The line of the file, counted from 1; None where there is none.
+    """
 
     field: str
     what: str
     remedy: str
+    line: int | None = None
 
     def __str__(self) -> str:
         place = f"{self.field}: " if self.field else ""
@@ -36,7 +44,10 @@ class ConfigError(CollectorError):
     """
 
     def __init__(self, source: str, *problems: Problem) -> None:
-        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+        places = (source if problem.line is None else f"{source}:{problem.line}" for problem in problems)
+        super().__init__(
+            "\n".join(f"{place}: {problem}" for place, problem in zip(places, problems, strict=True))
+        )
         self.source = source
         self.problems = problems
 

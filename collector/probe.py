@@ -9,45 +9,33 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 import aiohttp
 
-from collector.connection import TimedConnector, TimedResponse
+from collector.body import BodyError, read_body, unpacked
 from collector.errors import system_words
 from collector.outcome import Outcome, reason_for_status
-from collector.phases import PhaseClock, phase_trace
+from collector.phases import PhaseClock
 from collector.quota import parse_quotas
-from collector.resolver import ThreadPerLookupResolver
+from collector.request import RedirectError, Request
+from collector.transport import Transport
 from collector.values import statuses_text
-from collector.version import __version__
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from collector.config import Api
+    from collector.api import Api
+    from collector.connection import TimedResponse
 
-MAX_BODY_BYTES: Final = 10_000_000
-_KEEPALIVE_SECONDS: Final = 3600.0
-"""For APIs that reuse connections: the server, not we, should decide how long one lives."""
+_MAX_REDIRECTS: Final = 10
 
 
 class Prober:
     """Sends probes; an asynchronous context manager that holds the connections.
 
-    Redirects are not followed: a probe is one request, and its headers may hold a key that is for this host alone.
-
     Args:
-        ssl_context: Which certificates to trust; the system's if None.
-        max_body: Bytes of a body that are read at most; a longer one is an error of reason `body`.
+        ssl_context: Which certificates to trust where an API does not say; the system's if None.
     """
 
-    def __init__(self, ssl_context: ssl.SSLContext | None = None, max_body: int = MAX_BODY_BYTES) -> None:
-        self._max_body = max_body
-        options = {
-            "limit": 0,
-            "resolver": ThreadPerLookupResolver(),
-            "ssl": ssl_context or True,
-            "use_dns_cache": False,
-        }
-        self._fresh = _session(TimedConnector(**options, force_close=True))
-        self._reusing = _session(TimedConnector(**options, keepalive_timeout=_KEEPALIVE_SECONDS))
+    def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
+        self._transport = Transport(ssl_context)
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,75 +43,82 @@ class Prober:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._fresh.close()
-        await self._reusing.close()
+        await self._transport.close()
 
     async def probe(self, api: Api) -> Outcome:
         """Send one request and return how it went; every failure of the network or the API is an outcome."""
         clock = PhaseClock()
         try:
             async with asyncio.timeout(api.timeout):
-                return await self._request(api, clock)
+                return await self._follow(api, clock)
         except TimeoutError:
             waited = clock.stop()
             return Outcome("timeout", waited, clock.seconds, detail=f"no answer within {api.timeout:g} s")
         except (aiohttp.ClientError, OSError) as error:
             return Outcome(_reason_without_answer(error), detail=_describe(error))
+        except RedirectError as error:
+            return Outcome("body", detail=str(error))
 
-    async def _request(self, api: Api, clock: PhaseClock) -> Outcome:
-        session = self._reusing if api.reuse_connection else self._fresh
-        body = None if api.body is None else api.body.encode()
-        async with session.request(
-            api.method,
-            api.url,
-            headers=api.headers,
-            data=body,
+    async def _follow(self, api: Api, clock: PhaseClock) -> Outcome:
+        request = Request.of(api)
+        for _ in range(_MAX_REDIRECTS + 1):
+            outcome, following = await self._send(api, request, clock)
+            if following is None:
+                return outcome
+            request = following
+        raise RedirectError(f"more than {_MAX_REDIRECTS} redirects")
+
+    async def _send(self, api: Api, request: Request, clock: PhaseClock) -> tuple[Outcome, Request | None]:
+        async with self._transport.session(api).request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=request.body,
+            proxy=api.proxy,
             allow_redirects=False,
             trace_request_ctx=clock,
         ) as answer:
             response = cast("TimedResponse", answer)
-            problem = await self._read_body(response)
+            body, problem = await _read(api, response)
             first_byte, last_byte = response.take_times()
         clock.enter("transfer", first_byte)
-        reason, detail = _judge(api, response.status, problem)
-        return Outcome(
-            reason,
-            clock.stop(last_byte),
-            clock.seconds,
-            parse_quotas(response.headers.items(), time.time()),
-            response.certificate_expiry,
-            detail,
-        )
-
-    async def _read_body(self, response: TimedResponse) -> str | None:
-        """Read the body to its end and forget it; return what is wrong with it."""
-        size = 0
-        try:
-            async for chunk in response.content.iter_any():
-                size += len(chunk)
-                if size > self._max_body:
-                    return f"a body of more than {self._max_body} bytes"
-        except (aiohttp.ClientError, OSError) as error:
-            return f"the body broke off ({_describe(error)})"
-        return None
+        seconds = clock.stop(last_byte)
+        if api.follow_redirects and (following := request.after(response)):
+            clock.enter("connect")
+            return Outcome("body"), following
+        reason, detail = await _judge(api, response, body, problem)
+        quotas = parse_quotas(response.headers.items(), time.time())
+        return Outcome(reason, seconds, clock.seconds, quotas, response.certificate_expiry, detail), None
 
 
-def _session(connector: TimedConnector) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=connector,
-        response_class=TimedResponse,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": f"rapidapi-collector/{__version__}"},
-        timeout=aiohttp.ClientTimeout(total=None),  # `probe` sets the one limit there is
-        auto_decompress=False,  # nobody reads the body, and a small one can unpack into gigabytes
-        trace_configs=[phase_trace()],
-    )
+async def _read(api: Api, response: TimedResponse) -> tuple[bytes, str | None]:
+    """Return the body, empty if nobody looks at it, and what is wrong with it."""
+    try:
+        return await read_body(response, api.max_body, keep=api.expected_body is not None), None
+    except BodyError as error:
+        return b"", str(error)
+    except (aiohttp.ClientError, OSError) as error:
+        return b"", f"the body broke off ({_describe(error)})"
 
 
-def _judge(api: Api, status: int, problem: str | None) -> tuple[str | None, str]:
-    if not api.expects(status):
-        return reason_for_status(status), f"status {status}, expected {statuses_text(api.expected_status)}"
+async def _judge(
+    api: Api, response: TimedResponse, body: bytes, problem: str | None
+) -> tuple[str | None, str]:
+    if not api.expects(response.status):
+        detail = f"status {response.status}, expected {statuses_text(api.expected_status)}"
+        return reason_for_status(response.status), detail
+    problem = problem or await _problem_of_content(api, response, body)
     return ("body", problem) if problem else (None, "")
+
+
+async def _problem_of_content(api: Api, response: TimedResponse, body: bytes) -> str | None:
+    if api.expected_body is None:
+        return None
+    try:
+        plain = await unpacked(body, response.headers.get("Content-Encoding", ""), api.max_body)
+    except BodyError as error:
+        return str(error)
+    return api.expected_body.problem(plain, response.charset or "utf-8", time.time())
 
 
 def _reason_without_answer(error: Exception) -> str:

@@ -20,7 +20,7 @@ from collector.system_metrics import SystemCollector
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from collector.config import Api
+    from collector.api import Api
     from collector.outcome import Outcome
     from collector.settings import Settings
 

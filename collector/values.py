@@ -1,25 +1,23 @@
-"""The kinds of value that `apis.yml` knows: durations, URLs, header names, status codes, text with `${VAR}`."""
+"""The kinds of value that `apis.yml` knows: durations, sizes, URLs, header names, status codes, patterns."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 from yarl import URL
 
+from collector.json_path import JsonPath
+from collector.secret_values import Secret, Text, wrong
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)(B|kB|MB)")
+_UNIT_BYTES: Final = {"B": 1, "kB": 1000, "MB": 1_000_000}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110's token
-_MAX_SECONDS = 7 * 86400.0
-
-
-def wrong(what: str, remedy: str | None = None) -> PydanticCustomError:
-    """Return an error for a validator to raise; the field's standing remedy applies unless one is given."""
-    # pydantic fills braces in the template, and `what` may contain some; hence the detour.
-    return PydanticCustomError("wrong", "{what}", {"what": what, "remedy": remedy})
+_MAX_SECONDS: Final = 7 * 86400.0
+_MAX_BYTES: Final = 100_000_000
 
 
 def _seconds(value: object) -> float:
@@ -34,26 +32,23 @@ def _seconds(value: object) -> float:
     return seconds
 
 
+def _bytes(value: object) -> int:
+    if isinstance(value, str) and (match := _SIZE.fullmatch(value)):
+        size = round(float(match[1]) * _UNIT_BYTES[match[2]])
+    elif type(value) is int:
+        size = value
+    else:
+        raise wrong("not a size")
+    if not 0 < size <= _MAX_BYTES:
+        raise wrong("not a size above 0 and up to 100 MB")
+    return size
+
+
 def _statuses(value: object) -> frozenset[int]:
     codes = value if isinstance(value, list) else [value]
     if not codes or not all(type(code) is int and 100 <= code <= 599 for code in codes):
         raise wrong("not an HTTP status code from 100 to 599, nor a list of them")
     return frozenset(codes)
-
-
-def _expanded(text: str, info: ValidationInfo) -> str:
-    environ: dict[str, str] = info.context or {}
-
-    def value_of(match: re.Match[str]) -> str:
-        value = environ.get(match[1], "")
-        if not value:  # also what docker compose makes of a variable that nobody set
-            what = f"the environment variable {match[1]} is not set"
-            raise wrong(what, f"set {match[1]} for the collector, and not empty")
-        if any("\ud800" <= char <= "\udfff" for char in value):  # how Python reads bytes that are not UTF-8
-            raise wrong(f"the environment variable {match[1]} is not UTF-8", f"set {match[1]} to UTF-8 text")
-        return value
-
-    return _VARIABLE.sub(value_of, text)
 
 
 def _web_url(text: str) -> str:
@@ -66,25 +61,73 @@ def _web_url(text: str) -> str:
     return text
 
 
+def _proxy_url(text: str) -> str:
+    if not text.startswith("http://"):  # aiohttp speaks no TLS within TLS on every loop
+        raise wrong("not an http:// URL")
+    return _web_url(text)
+
+
 def _header_name(text: str) -> str:
     if not _HEADER_NAME.fullmatch(text):
         raise wrong("not a header name")
     return text
 
 
-def _header_value(text: str) -> str:
-    if re.search(r"[\r\n\0]", text):
-        raise wrong(
-            "contains a line break or NUL", "remove it, also from the end of the environment variable"
-        )
-    return text
+def _pattern(value: object) -> re.Pattern[str]:
+    if not isinstance(value, str):
+        raise wrong("not a regular expression")
+    try:
+        return re.compile(value)
+    except re.error as error:
+        raise wrong(f"not a regular expression ({error.msg})") from None
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-Statuses = Annotated[frozenset[int], BeforeValidator(_statuses)]
-Text = Annotated[str, AfterValidator(_expanded)]
+def _json_path(value: object) -> JsonPath:
+    if not isinstance(value, str):
+        raise wrong("not a path")
+    try:
+        return JsonPath(value)
+    except ValueError:
+        raise wrong("not a path") from None
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"},
+            ]
+        }
+    ),
+]
+Bytes = Annotated[
+    int,
+    BeforeValidator(_bytes),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": r"^\d+(\.\d+)?(B|kB|MB)$"},
+            ]
+        }
+    ),
+]
+_STATUS: Final = {"type": "integer", "minimum": 100, "maximum": 599}
+Statuses = Annotated[
+    frozenset[int],
+    BeforeValidator(_statuses),
+    WithJsonSchema({"anyOf": [_STATUS, {"type": "array", "items": _STATUS, "minItems": 1}]}),
+]
+Pattern = Annotated[
+    re.Pattern[str], BeforeValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})
+]
+Path = Annotated[JsonPath, PlainValidator(_json_path), WithJsonSchema({"type": "string"})]
 WebUrl = Annotated[Text, AfterValidator(_web_url)]
-Headers = dict[Annotated[str, AfterValidator(_header_name)], Annotated[Text, AfterValidator(_header_value)]]
+ProxyUrl = Annotated[Text, AfterValidator(_proxy_url)]
+Headers = dict[Annotated[str, AfterValidator(_header_name)], Secret]
 
 
 def statuses_text(statuses: frozenset[int] | None) -> str:

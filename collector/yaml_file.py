@@ -1,15 +1,38 @@
-"""Reads a YAML file strictly: a key written twice is an error, not a silent choice."""
+"""Reads a YAML file strictly: a key written twice is an error, and every value knows its line."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
 from collector.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+Location = tuple[int | str, ...]
+"""The keys and indexes that lead to a value, as pydantic has them."""
+
+
+class Document(NamedTuple):
+    """What a YAML file says, and where.
+
+    Attributes:
+        content: The file's content; None for an empty file.
+        lines: The line, counted from 1, of each key and each item of a list.
+    """
+
+    content: object
+    lines: Mapping[Location, int]
+
+    def line(self, location: Location) -> int | None:
+        """Return the line of a value; of what it would stand in, if it is not there; None if the file is empty."""
+        for length in range(len(location), 0, -1):
+            if location[:length] in self.lines:
+                return self.lines[location[:length]]
+        return 1 if self.lines else None
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -28,22 +51,48 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def read_yaml(path: Path) -> object:
-    """Return the content of a YAML file; None for an empty one.
+def read_yaml(path: Path) -> Document:
+    """Return what a YAML file says.
 
     Raises:
         ConfigError: The file cannot be read, or is not YAML. The message never quotes the file's text,
             which may hold secrets.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
+        return _parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         problem = Problem("", f"cannot be read ({error.strerror})", "give the path of the file with --config")
     except UnicodeDecodeError:
         problem = Problem("", "not UTF-8 text", "save the file as UTF-8")
     except yaml.YAMLError as error:
         problem = _yaml_problem(error)
+    except RecursionError:
+        problem = Problem("", "nested too deeply, or an anchor that holds itself", "write the values out")
     raise ConfigError(str(path), problem)
+
+
+def _parse(text: str) -> Document:
+    loader = _StrictLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return Document(None, {})
+        lines = dict(_lines(node, ()))  # before construction, which puts merged keys into their mappings
+        return Document(loader.construct_document(node), lines)
+    finally:
+        loader.dispose()
+
+
+def _lines(node: yaml.Node, location: Location) -> Iterator[tuple[Location, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            step = (*location, key.value) if isinstance(key, yaml.ScalarNode) else location
+            yield step, key.start_mark.line + 1
+            yield from _lines(value, step)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield (*location, index), item.start_mark.line + 1
+            yield from _lines(item, (*location, index))
 
 
 def _yaml_problem(error: yaml.YAMLError) -> Problem:
@@ -51,5 +100,5 @@ def _yaml_problem(error: yaml.YAMLError) -> Problem:
     what = (
         isinstance(error, yaml.MarkedYAMLError) and error.problem
     ) or "characters that YAML does not allow"
-    place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return Problem(place, f"not valid YAML ({what})", "check indentation, quotes and colons there")
+    line = mark.line + 1 if mark else None
+    return Problem("", f"not valid YAML ({what})", "check indentation, quotes and colons there", line)

@@ -30,7 +30,7 @@ def test_bad_configuration(tmp_path: Path, command: str) -> None:
     path = tmp_path / "apis.yml"
     path.write_text("apis: [{name: A, url: 'http://a.example', intervall: 1}]", encoding="utf-8")
     result = CliRunner().invoke(app, [command, "--config", str(path)])
-    expected = f"rapidapi-collector: {path}: apis[0].intervall: unknown key; did you mean `interval`?\n"
+    expected = f"rapidapi-collector: {path}:1: apis[0].intervall: unknown key; did you mean `interval`?\n"
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", expected)
 
 

@@ -5,92 +5,116 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 
-from collector.config import Api, load_config
+from collector.api import Api
+from collector.config import load_config
 from collector.errors import ConfigError
 
 BAD = Path("tests/bad_config/collector")
 SECRET = "s3cr3t"
-URL_REMEDY = "write an address such as `url: https://api.example.com/health`"
-NAME_REMEDY = "write any text, in quotes if it looks like a number, such as `name: Weather`"
-APIS_REMEDY = "write `apis:` and below it at least one entry with `name:` and `url:`"
-HEADERS_REMEDY = "write `Name: value` below `headers:`, numbers in quotes"
-YAML_REMEDY = "check indentation, quotes and colons there"
 
 MESSAGES = {
-    "empty": [f"the file is empty; {APIS_REMEDY}"],
-    "not_a_mapping": [f"not a mapping of keys to values; {APIS_REMEDY}"],
-    "not_utf8": ["not UTF-8 text; save the file as UTF-8"],
-    "broken_yaml": [
-        "line 3, column 4: not valid YAML (expected <block end>, but found '<block mapping start>'); "
-        + YAML_REMEDY
+    "anchor_in_itself": [": nested too deeply, or an anchor that holds itself; write the values out"],
+    "bad_connection": [
+        ":2: defaults.proxy: not an http:// URL; write an address such as `proxy: http://proxy.example:3128`",
+        ":3: defaults.ip_version: input should be 4 or 6; write 4 or 6, or leave it out for both",
+        ":7: apis[0].max_body: not a size; write bytes or a size such as 64kB or 1MB",
+        ":8: apis[0].follow_redirects: input should be a valid boolean; write true or false",
+        ":11: apis[1].max_body: not a size above 0 and up to 100 MB; write bytes or a size such as 64kB or 1MB",
+        ":12: apis[1].proxy: not an http:// or https:// URL with a host; write an address such as `proxy: http://proxy.example:3128`",
     ],
-    "key_twice": [f"line 4, column 5: not valid YAML (the key 'url' is written twice); {YAML_REMEDY}"],
-    "unknown_top_key": [f"apis: missing; {APIS_REMEDY}", "api: unknown key; did you mean `apis`?"],
-    "unknown_api_key": [
-        "apis[0].intervall: unknown key; did you mean `interval`?",
-        (
-            "apis[0].colour: unknown key; write one of interval, timeout, method, headers, expected_status, "
-            "reuse_connection, name, url, body"
-        ),
-    ],
-    "unknown_default_key": [
-        (
-            "defaults.body: unknown key; write one of interval, timeout, method, headers, expected_status, "
-            "reuse_connection"
-        )
-    ],
-    "no_apis": [f"apis: list should have at least 1 item after validation, not 0; {APIS_REMEDY}"],
-    "no_url": [f"apis[0].url: missing; {URL_REMEDY}"],
-    "duplicate_name": [
-        "apis[0].name: duplicate API name 'Wetter'; give each API a name of its own",
-        "apis[2].name: duplicate API name 'Wetter'; give each API a name of its own",
-    ],
-    "bad_name": [
-        f"apis[0].name: input should be a valid string; {NAME_REMEDY}",
-        "apis[1].name: input should be a valid string, unable to parse raw data as a unicode string; "
-        + NAME_REMEDY,
-    ],
-    "bad_url": [
-        f"apis[0].url: not an http:// or https:// URL with a host; {URL_REMEDY}",
-        f"apis[1].url: not a URL; {URL_REMEDY}",
-    ],
-    "missing_variable": [
-        (
-            "apis[0].headers.X-RapidAPI-Key: the environment variable NOBODY_SET_THIS is not set; "
-            "set NOBODY_SET_THIS for the collector, and not empty"
-        )
-    ],
-    "bad_header": [
-        f"apis[0].headers.X Key: not a header name; {HEADERS_REMEDY}",
-        f"apis[0].headers.X-Version: input should be a valid string; {HEADERS_REMEDY}",
-        (
-            "apis[0].headers.X-Broken: contains a line break or NUL; "
-            "remove it, also from the end of the environment variable"
-        ),
-    ],
-    "bad_method": [
-        (
-            "apis[0].method: input should be 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE' or 'OPTIONS'; "
-            "write one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-        )
+    "bad_credentials": [
+        ":4: apis[0].rapidapi: not exactly one of `key` or `key_file`; write either `key` or `key_file`",
+        ":7: apis[1].basic_auth: a colon in the user's name; leave out the colon, which separates name and password",
+        ":10: apis[2].bearer: not exactly one of `token` or `token_file`; write either `token` or `token_file`",
+        ":11: apis[3]: `basic_auth` and `bearer` both set Authorization; leave out one of them",
+        ":17: apis[4].rapidapi: not a mapping of keys to values; write `rapidapi: {host: weather.p.rapidapi.com, key: '${RAPIDAPI_KEY}'}`",
+        ":18: apis[5]: `bearer` and `headers` both set Authorization; leave out one of them",
     ],
     "bad_duration": [
-        "defaults.interval: not a duration; write seconds or a duration such as 15s, 2m or 1h",
-        (
-            "apis[0].timeout: not a duration above 0 and up to 7 days; "
-            "write seconds or a duration such as 500ms or 5s"
-        ),
+        ":2: defaults.interval: not a duration; write seconds or a duration such as 15s, 2m or 1h",
+        ":6: apis[0].timeout: not a duration above 0 and up to 7 days; write seconds or a duration such as 500ms or 5s",
     ],
-    "long_timeout": [
-        "apis[0].timeout: the timeout of 20 s is longer than the interval of 15 s; write at most 15s"
+    "bad_expected_body": [
+        ':5: apis[0].expected_body.matches: not a regular expression (missing ), unterminated subpattern); write a regular expression of Python in single quotes, such as \'"status": *"(ok|up)"\'',
+        ":7: apis[0].expected_body.json[0].path: not a path; write a path such as $.data.items[0].name",
+        ":8: apis[0].expected_body.json[1]: not exactly one condition; write `equals`, `above` and `below`, or `max_age`",
+        ":9: apis[0].expected_body.json[2]: not exactly one condition; write `equals`, `above` and `below`, or `max_age`",
+        ":10: apis[0].expected_body.json[3].above: input should be a valid number; write a number such as 0.5",
+        ":11: apis[0].expected_body.json[4].max_age: not a duration; write seconds or a duration such as 15s, 2m or 1h",
+        ":12: apis[0].expected_body.json[5].equal: unknown key; did you mean `equals`?",
+        ":13: apis[0].expected_body.json[6].equals: not a single value; write text, a number, true, false or null",
+        ":16: apis[1].expected_body.json: input should be a valid list; write a list such as [{path: $.status, equals: ok}, {path: $.updated, max_age: 10m}]",
+        ":19: apis[2].expected_body.contain: unknown key; did you mean `contains`?",
+    ],
+    "bad_header": [
+        ":5: apis[0].headers.X Key: not a header name; write `Name: value` below `headers:`, numbers in quotes",
+        ":6: apis[0].headers.X-Version: input should be a valid string; write `Name: value` below `headers:`, numbers in quotes",
+        ":7: apis[0].headers.X-Broken: contains a line break or NUL; remove it, also from the end of the environment variable or within the file",
+    ],
+    "bad_method": [
+        ":4: apis[0].method: input should be 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE' or 'OPTIONS'; write one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+    ],
+    "bad_name": [
+        ":2: apis[0].name: input should be a valid string; write any text, in quotes if it looks like a number, such as `name: Weather`",
+        ":4: apis[1].name: input should be a valid string, unable to parse raw data as a unicode string; write any text, in quotes if it looks like a number, such as `name: Weather`",
+    ],
+    "bad_secret_file": [
+        ":6: apis[0].rapidapi.key_file: the file nowhere.txt cannot be read (No such file or directory); give the path of a file that the collector may read",
+        ":10: apis[1].bearer.token_file: the file tests/bad_config/collector/secrets/empty.txt is empty; write the secret into it",
+        ":15: apis[2].basic_auth.password_file: contains a line break or NUL; remove it, also from the end of the environment variable or within the file",
+        ":19: apis[3].bearer.token_file: the file tests/bad_config/collector/secrets/latin1.txt is not UTF-8; save it as UTF-8 text",
     ],
     "bad_status": [
-        (
-            "apis[0].expected_status: not an HTTP status code from 100 to 599, nor a list of them; "
-            "write a code such as 200 or a list such as [200, 404], or leave it out for any 2xx"
-        ),
-        "apis[0].reuse_connection: input should be a valid boolean; write true or false",
+        ":4: apis[0].expected_status: not an HTTP status code from 100 to 599, nor a list of them; write a code such as 200 or a list such as [200, 404], or leave it out for any 2xx",
+        ":5: apis[0].reuse_connection: input should be a valid boolean; write true or false",
+    ],
+    "bad_tls": [
+        ":4: apis[0].tls: a file is no usable certificate or key (NO_CERTIFICATE_OR_CRL_FOUND); give PEM files that fit",
+        ":7: apis[1].tls: `key_file` without `cert_file`; write the certificate's file too",
+        ":10: apis[2].tls: a file is no usable certificate or key (not PEM); give PEM files that fit",
+        ":14: apis[3].tls.cert_file: the file nowhere.pem cannot be read (No such file or directory); give the path of a file that the collector may read",
+    ],
+    "bad_url": [
+        ":3: apis[0].url: not an http:// or https:// URL with a host; write an address such as `url: https://api.example.com/health`",
+        ":5: apis[1].url: not a URL; write an address such as `url: https://api.example.com/health`",
+    ],
+    "broken_yaml": [
+        ":3: not valid YAML (expected <block end>, but found '<block mapping start>'); check indentation, quotes and colons there"
+    ],
+    "duplicate_name": [
+        ":2: apis[0].name: duplicate API name 'Wetter'; give each API a name of its own",
+        ":6: apis[2].name: duplicate API name 'Wetter'; give each API a name of its own",
+    ],
+    "empty": [": the file is empty; write `apis:` and below it at least one entry with `name:` and `url:`"],
+    "key_twice": [
+        ":4: not valid YAML (the key 'url' is written twice); check indentation, quotes and colons there"
+    ],
+    "long_timeout": [
+        ":5: apis[0].timeout: the timeout of 20 s is longer than the interval of 15 s; write at most 15s"
+    ],
+    "missing_variable": [
+        ":5: apis[0].headers.X-RapidAPI-Key: the environment variable NOBODY_SET_THIS is not set; set NOBODY_SET_THIS for the collector, and not empty"
+    ],
+    "no_apis": [
+        ":1: apis: list should have at least 1 item after validation, not 0; write `apis:` and below it at least one entry with `name:` and `url:`"
+    ],
+    "no_url": [":2: apis[0].url: missing; write an address such as `url: https://api.example.com/health`"],
+    "not_a_mapping": [
+        ":1: not a mapping of keys to values; write `apis:` and below it at least one entry with `name:` and `url:`"
+    ],
+    "not_utf8": [": not UTF-8 text; save the file as UTF-8"],
+    "unknown_api_key": [
+        ":4: apis[0].intervall: unknown key; did you mean `interval`?",
+        ":5: apis[0].colour: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, follow_redirects, reuse_connection, expected_status, expected_body, max_body, name, url",
+    ],
+    "unknown_default_key": [
+        ":2: defaults.url: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, follow_redirects, reuse_connection, expected_status, expected_body, max_body"
+    ],
+    "unknown_top_key": [
+        ":1: apis: missing; write `apis:` and below it at least one entry with `name:` and `url:`",
+        ":1: api: unknown key; did you mean `apis`?",
     ],
 }
 
@@ -101,7 +125,7 @@ def test_bad_file(name: str) -> None:
     path = BAD / f"{name}.yml"
     with pytest.raises(ConfigError) as caught:
         load_config(path, {})
-    assert str(caught.value).splitlines() == [f"{path}: {line}" for line in MESSAGES[name]]
+    assert str(caught.value).splitlines() == [f"{path}{line}" for line in MESSAGES[name]]
 
 
 def test_every_bad_file_has_its_message() -> None:
@@ -191,3 +215,69 @@ def test_durations(tmp_path: Path, value: str, seconds: float) -> None:
     """A duration is a number of seconds or a number with a unit."""
     (api,) = load(tmp_path, f"apis: [{{name: A, url: 'http://a.example', interval: {value}}}]")
     assert api.interval == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "headers"),
+    [
+        ("rapidapi: {host: h, key: '${KEY}'}", {"X-RapidAPI-Host": "h", "X-RapidAPI-Key": SECRET}),
+        ("basic_auth: {username: me, password: '${KEY}'}", {"Authorization": "Basic bWU6czNjcjN0"}),
+        ("bearer: {token: '${KEY}'}", {"Authorization": f"Bearer {SECRET}"}),
+        ("bearer: {token_file: key.txt}", {"Authorization": f"Bearer {SECRET}"}),
+        (
+            "rapidapi: {host: h, key_file: key.txt}",
+            {"X-RapidAPI-Host": "h", "X-RapidAPI-Key": SECRET},
+        ),
+        ("basic_auth: {username: me, password_file: key.txt}", {"Authorization": "Basic bWU6czNjcjN0"}),
+        ("headers: {authorization: mine}", {"authorization": "mine"}),
+        ("bearer: null", {}),
+    ],
+)
+def test_credentials_are_headers(tmp_path: Path, text: str, headers: dict[str, str]) -> None:
+    """RapidAPI, basic and bearer each are one line; an API's own replace those of the defaults, files are read beside."""
+    (tmp_path / "key.txt").write_text(f"{SECRET}\n", encoding="utf-8")
+    bearer = "defaults: {bearer: {token: everybody}}" if "rapidapi" not in text else "defaults: {}"
+    (api,) = load(
+        tmp_path, f"{bearer}\napis: [{{name: A, url: 'http://a.example', {text}}}]", {"KEY": SECRET}
+    )
+    assert api.headers == headers
+    assert SECRET not in repr(api)
+
+
+def test_settings_of_the_connection(tmp_path: Path) -> None:
+    """What the defaults say of connections and bodies, an API can say otherwise, or take back."""
+    text = """
+        defaults: {proxy: 'http://p.example:3128', max_body: 64kB, follow_redirects: true, ip_version: 6, method: POST, body: x}
+        apis:
+          - {name: A, url: 'http://a.example'}
+          - {name: B, url: 'http://b.example', proxy: null, max_body: 1000, ip_version: null, body: y}
+    """
+    first, second = load(tmp_path, text)
+    assert (first.proxy, first.max_body, first.ip_version, first.body) == (
+        "http://p.example:3128",
+        64_000,
+        6,
+        "x",
+    )
+    assert (second.proxy, second.max_body, second.ip_version, second.body) == (None, 1000, None, "y")
+    assert first.follow_redirects
+    assert second.follow_redirects
+
+
+def test_a_changed_certificate_is_a_changed_api(tmp_path: Path) -> None:
+    """Whether an API is the same as before includes what its TLS files hold."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    text = "apis: [{name: A, url: 'https://a.example', tls: {ca_file: ca.pem}}]"
+    before = load(tmp_path, text)
+    assert load(tmp_path, text) == before
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    assert load(tmp_path, text) != before
+
+
+def test_a_merged_mapping_has_lines(tmp_path: Path) -> None:
+    """Anchors and merges of YAML work, and a mistake in what was merged still names a line."""
+    text = "defaults: &d {interval: 15s}\napis:\n  - {<<: *d, name: A, url: 'http://a.example'}\n  - {<<: *d, name: B}\n"
+    with pytest.raises(ConfigError, match=r"apis.yml:4: apis\[1\].url: missing"):
+        load(tmp_path, text)
+    (api,) = load(tmp_path, text.rsplit("  -", 1)[0])
+    assert api.interval == 15.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from collector.config import Api
+from collector.api import Api
 from collector.connection import TimedProtocol
 from collector.probe import Prober
 from collector.quota import Quota
@@ -189,14 +189,13 @@ async def test_certificate_expiry(serve: Serve, authority: trustme.CA) -> None:
     ],
     ids=["broken off", "too long", "no HTTP"],
 )
-async def test_wrong_body(serve_raw: ServeRaw, answer: bytes, detail: str) -> None:
+async def test_wrong_body(serve_raw: ServeRaw, prober: Prober, answer: bytes, detail: str) -> None:
     """A body that breaks off or is too long, and an answer that is no HTTP, are errors of the body."""
 
     async def reply(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
 
-    async with Prober(max_body=50) as prober:
-        outcome = await prober.probe(api(await serve_raw(reply)))
+    outcome = await prober.probe(api(await serve_raw(reply), max_body=50))
     assert (outcome.reason, outcome.detail) == ("body", detail)
 
 

@@ -26,7 +26,7 @@ from prometheus_client import CollectorRegistry, Metric, parser
 from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from collector import contract
-from collector.config import Api
+from collector.api import Api
 from collector.metrics import ProbeMetrics
 from collector.outcome import Outcome
 from collector.probe import Prober

@@ -1,0 +1,122 @@
+"""What an answer's body has to be, beside arriving whole: the part `expected_body` of the configuration."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Final, Self
+
+from pydantic import Field, model_validator
+
+from collector.secret_values import Text, wrong
+from collector.strict import Strict, given
+from collector.values import Path, Pattern, Seconds
+
+_CONDITIONS: Final = ("equals", "above", "below", "max_age")
+_EARLIEST_UNIX_MILLISECONDS: Final = 1e12
+
+
+class JsonCheck(Strict):
+    """A condition on one value of a JSON body. Exactly one of `equals`, `above` and `below`, `max_age`."""
+
+    path: Path
+    """Where the value stands, such as `$.data.items[0].name`."""
+    equals: bool | int | float | str | None = None
+    """The value is this text, number, true, false or null."""
+    above: float | None = None
+    """The value is a number above this one."""
+    below: float | None = None
+    """The value is a number below this one; with `above`, between the two."""
+    max_age: Seconds | None = None
+    """The value is a time, as ISO 8601 or Unix time, at most so long ago."""
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Self:
+        conditions = {"above" if key == "below" else key for key in given(self, *_CONDITIONS)}
+        if len(conditions) != 1:
+            raise wrong("not exactly one condition", "write `equals`, `above` and `below`, or `max_age`")
+        return self
+
+    def problem(self, document: object, now: float) -> str | None:
+        """Return what is wrong with the value; None if nothing is.
+
+        Args:
+            document: A decoded JSON body.
+            now: Unix time in seconds at which it came.
+        """
+        try:
+            value = self.path.find(document)
+        except LookupError:
+            return f"the body has no {self.path.text}"
+        if "equals" in self.model_fields_set:
+            same = value == self.equals and isinstance(value, bool) == isinstance(self.equals, bool)
+            return None if same else f"{self.path.text} is not as expected"
+        if self.max_age is not None:
+            return self._problem_of_age(value, now)
+        return self._problem_of_size(value)
+
+    def _problem_of_age(self, value: object, now: float) -> str | None:
+        time = _unix_time(value)
+        if time is None:
+            return f"{self.path.text} is no time"
+        if now - time > (self.max_age or 0):
+            return f"{self.path.text} is {now - time:.0f} s old, expected at most {self.max_age:g} s"
+        return None
+
+    def _problem_of_size(self, value: object) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"{self.path.text} is no number"
+        if self.above is not None and not value > self.above:
+            return f"{self.path.text} is not above {self.above:g}"
+        if self.below is not None and not value < self.below:
+            return f"{self.path.text} is not below {self.below:g}"
+        return None
+
+
+class BodyChecks(Strict):
+    """What the body has to be for the answer to be a success. All conditions must hold."""
+
+    contains: Text | None = None
+    """The body contains this text; capitals matter."""
+    matches: Pattern | None = None
+    """Somewhere in the body this regular expression (Python's) matches."""
+    json_values: list[JsonCheck] = Field(default=[], alias="json")
+    """The body is JSON, and these conditions on its values hold."""
+
+    def problem(self, body: bytes, charset: str, now: float) -> str | None:
+        """Return what is wrong with a body, without quoting it; None if nothing is.
+
+        Args:
+            body: The body, unpacked.
+            charset: How its text is encoded; UTF-8 if that is unknown.
+            now: Unix time in seconds at which it came.
+        """
+        try:
+            text = body.decode(charset, errors="replace")
+        except LookupError:
+            text = body.decode(errors="replace")
+        if self.contains is not None and self.contains not in text:
+            return "the body does not contain what is expected"
+        if self.matches is not None and not self.matches.search(text):
+            return "the body does not match what is expected"
+        return self._problem_of_json(body, now) if self.json_values else None
+
+    def _problem_of_json(self, body: bytes, now: float) -> str | None:
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError):
+            return "the body is no JSON"
+        problems = (check.problem(document, now) for check in self.json_values)
+        return next((problem for problem in problems if problem), None)
+
+
+def _unix_time(value: object) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value / 1000 if value >= _EARLIEST_UNIX_MILLISECONDS else float(value)
+    try:
+        time = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

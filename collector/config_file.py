@@ -1,0 +1,81 @@
+"""What `apis.yml` may say. The JSON schema and the reference in the docs are made from these classes."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from collector.body_checks import BodyChecks
+from collector.credentials import BasicAuth, Bearer, RapidApi, TlsFiles
+from collector.secret_values import Text, wrong
+from collector.strict import Strict, given
+from collector.values import Bytes, Headers, ProxyUrl, Seconds, Statuses, WebUrl
+
+DEFAULT_INTERVAL: Final = 60.0
+DEFAULT_TIMEOUT: Final = 10.0
+DEFAULT_MAX_BODY: Final = 10_000_000
+
+
+class Defaults(Strict):
+    """Settings of every API that does not say otherwise."""
+
+    interval: Seconds = DEFAULT_INTERVAL
+    """Time between the starts of two probes: seconds, or a duration such as `15s`, `2m`, `1h`."""
+    timeout: Seconds = DEFAULT_TIMEOUT
+    """Time for the whole probe, at most the interval; 10 s, or the interval if that is shorter."""
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
+    """The HTTP method."""
+    headers: Headers = Field(default={})
+    """Request headers; an API's own are added to those of the defaults, or replace them. `${VAR}` is filled in."""
+    body: Text | None = None
+    """The request's body, sent as UTF-8. `${VAR}` is filled in."""
+    rapidapi: RapidApi | None = None
+    """RapidAPI's host and key, in one line: `rapidapi: {host: x.p.rapidapi.com, key: "${RAPIDAPI_KEY}"}`."""
+    basic_auth: BasicAuth | None = None
+    """Name and password of basic authentication."""
+    bearer: Bearer | None = None
+    """The token of bearer authentication."""
+    tls: TlsFiles | None = None
+    """Authorities to trust and the client's certificate (mTLS)."""
+    proxy: ProxyUrl | None = None
+    """An HTTP proxy to go through, such as `http://proxy.example:3128`; variables such as `http_proxy` are not read."""
+    ip_version: Literal[4, 6] | None = None
+    """Use IPv4 or IPv6 only; both if left out."""
+    follow_redirects: bool = False
+    """Follow up to ten redirects. Headers and body are not sent on to another host."""
+    reuse_connection: bool = False
+    """Keep the connection between probes, instead of measuring what a new client meets."""
+    expected_status: Statuses | None = None
+    """Status codes of a success: one, or a list; any 2xx if left out."""
+    expected_body: BodyChecks | None = None
+    """What the body has to be."""
+    max_body: Bytes = DEFAULT_MAX_BODY
+    """How much of a body is read, packed or unpacked, at most; a longer one is an error. Bytes, or `64kB`, `1MB`."""
+
+    @model_validator(mode="after")
+    def _one_authentication(self) -> Self:
+        own = {name.lower() for name in self.headers}
+        ways = [*given(self, "basic_auth", "bearer"), *(["headers"] if "authorization" in own else [])]
+        if len(ways) > 1:
+            words = " and ".join(f"`{way}`" for way in ways)
+            raise wrong(f"{words} both set Authorization", "leave out one of them")
+        return self
+
+
+class Entry(Defaults):
+    """One API."""
+
+    name: str = Field(min_length=1)
+    """Any text, unique; the label `api_name`."""
+    url: WebUrl
+    """An absolute http or https URL. `${VAR}` is filled in."""
+
+
+class ApisFile(Strict):
+    """The APIs that the collector probes."""
+
+    defaults: Defaults = Field(default_factory=Defaults)
+    """What holds for all APIs; each may say otherwise."""
+    apis: list[Entry] = Field(min_length=1)
+    """The APIs."""

@@ -1,0 +1,64 @@
+"""What is sent: the first request of a probe, and those that redirects lead to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from yarl import URL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import aiohttp
+
+    from collector.api import Api
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+class RedirectError(Exception):
+    """A redirect leads nowhere; the message is for the log, without the address, which may hold a key."""
+
+
+class Request(NamedTuple):
+    """One request.
+
+    Attributes:
+        method: An HTTP method in capitals.
+        url: Where it goes.
+        headers: Those of the configuration, or none once it has left their host.
+        body: What is sent; None for nothing.
+    """
+
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes | None
+
+    @classmethod
+    def of(cls, api: Api) -> Request:
+        """Return the API's request."""
+        return cls(api.method, URL(api.url), api.headers, None if api.body is None else api.body.encode())
+
+    def after(self, answer: aiohttp.ClientResponse) -> Request | None:
+        """Return the request that a redirect asks for; None if the answer is none.
+
+        Headers and body may hold a key that is for this host alone; another origin gets neither.
+
+        Raises:
+            RedirectError: The redirect's address is not one that can be followed.
+        """
+        location = answer.headers.get("Location")
+        if answer.status not in _REDIRECTS or location is None:
+            return None
+        try:
+            url = self.url.join(URL(location))
+            same_origin = url.origin() == self.url.origin()  # fails for what has no host
+        except ValueError:
+            raise RedirectError("a redirect to what is no address of HTTP") from None
+        if url.scheme not in {"http", "https"}:
+            raise RedirectError("a redirect to what is no address of HTTP")
+        becomes_get = answer.status == 303 or (answer.status in {301, 302} and self.method == "POST")
+        method = "GET" if becomes_get and self.method != "HEAD" else self.method
+        body = self.body if same_origin and not becomes_get else None
+        return Request(method, url, self.headers if same_origin else {}, body)

@@ -1,0 +1,99 @@
+"""Text that may hold secrets: `${VAR}` from the environment, and `*_file` for the content of a file.
+
+No error quotes a value.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from pydantic import AfterValidator, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class Surroundings(NamedTuple):
+    """Where values come from that do not stand in the file: the `context` of pydantic's validation.
+
+    Attributes:
+        environ: Values for `${VAR}`.
+        folder: Where relative paths begin: the folder of the configuration file.
+    """
+
+    environ: Mapping[str, str]
+    folder: Path
+
+
+def wrong(what: str, remedy: str | None = None) -> PydanticCustomError:
+    """Return an error for a validator to raise; the field's standing remedy applies unless one is given."""
+    # pydantic fills braces in the template, and `what` may contain some; hence the detour.
+    return PydanticCustomError("wrong", "{what}", {"what": what, "remedy": remedy})
+
+
+def _surroundings(info: ValidationInfo) -> Surroundings:
+    return info.context if isinstance(info.context, Surroundings) else Surroundings({}, Path())
+
+
+def _expanded(text: str, info: ValidationInfo) -> str:
+    environ = _surroundings(info).environ
+
+    def value_of(match: re.Match[str]) -> str:
+        value = environ.get(match[1], "")
+        if not value:  # also what docker compose makes of a variable that nobody set
+            what = f"the environment variable {match[1]} is not set"
+            raise wrong(what, f"set {match[1]} for the collector, and not empty")
+        if any("\ud800" <= char <= "\udfff" for char in value):  # how Python reads bytes that are not UTF-8
+            raise wrong(f"the environment variable {match[1]} is not UTF-8", f"set {match[1]} to UTF-8 text")
+        return value
+
+    return _VARIABLE.sub(value_of, text)
+
+
+def _one_line(text: str) -> str:
+    if re.search(r"[\r\n\0]", text):
+        raise wrong(
+            "contains a line break or NUL",
+            "remove it, also from the end of the environment variable or within the file",
+        )
+    return text
+
+
+def _file_path(text: str, info: ValidationInfo) -> str:
+    path = _surroundings(info).folder / text
+    try:
+        path.open("rb").close()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        words = getattr(error, "strerror", None) or "not a path"
+        raise wrong(
+            f"the file {text} cannot be read ({words})", "give the path of a file that the collector may read"
+        ) from None
+    return str(path)
+
+
+def _content(path: str) -> str:
+    try:
+        text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise wrong(f"the file {path} is not UTF-8", "save it as UTF-8 text") from None
+    if not text:
+        raise wrong(f"the file {path} is empty", "write the secret into it")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_expanded)]
+"""Text in which `${VAR}` is filled in."""
+
+Secret = Annotated[Text, AfterValidator(_one_line)]
+"""The same on one line, as a header needs it."""
+
+ReadableFile = Annotated[str, AfterValidator(_file_path)]
+"""The path of a file, relative to the configuration file, that can be read; validated into an absolute or usable one."""
+
+SecretFile = Annotated[ReadableFile, AfterValidator(_content), AfterValidator(_one_line)]
+"""The path of a file with a secret; validated into the secret, without the line break at its end."""

@@ -1,0 +1,171 @@
+"""How a probe gets to its API: redirects, proxies, certificates, IP versions, and servers that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+from aiohttp import web
+
+from collector.api import Api
+from collector.credentials import TlsFiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from collector.probe import Prober
+    from tests.collector.conftest import Serve, ServeRaw
+
+pytestmark = pytest.mark.integration
+
+Seen = list[tuple[str, str | None, str]]
+
+
+def noting(seen: Seen, location: str | None = None, status: int = 302) -> object:
+    """Return a handler that notes what it was sent, and redirects what has not been redirected yet."""
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((request.method, request.headers.get("X-Key"), await request.text()))
+        if location is None or request.path == "/there":
+            return web.Response()
+        return web.Response(status=status, headers={"Location": location})
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("status", "second"), [(302, ("GET", "k", "")), (303, ("GET", "k", "")), (307, ("POST", "k", "b"))]
+)
+async def test_a_redirect_on_the_same_host(
+    serve: Serve, prober: Prober, status: int, second: tuple[str, str, str]
+) -> None:
+    """A redirect is followed where that was asked for, with the headers, and with the body where HTTP says so."""
+    seen: Seen = []
+    url = await serve(noting(seen, "/there", status))
+    api = Api("A", url, "POST", {"X-Key": "k"}, "b", follow_redirects=True)
+    outcome = await prober.probe(api)
+    assert outcome.reason is None
+    assert outcome.response_time == pytest.approx(sum(outcome.phases.values()))
+    assert seen == [("POST", "k", "b"), second]
+
+
+async def test_a_redirect_to_another_host_takes_no_secrets_along(serve: Serve, prober: Prober) -> None:
+    """Neither headers nor body go to a host that the configuration does not name."""
+    seen: Seen = []
+    other = await serve(noting(seen))
+    url = await serve(noting([], other, 307))
+    outcome = await prober.probe(Api("A", url, "POST", {"X-Key": "k"}, "b", follow_redirects=True))
+    assert outcome.reason is None
+    assert seen == [("POST", None, "")]
+
+
+@pytest.mark.parametrize(
+    ("location", "detail"),
+    [
+        ("/", "more than 10 redirects"),
+        ("file:///etc/passwd", "a redirect to what is no address of HTTP"),
+        ("ftp://127.0.0.1/", "a redirect to what is no address of HTTP"),
+    ],
+)
+async def test_redirects_that_lead_nowhere(serve: Serve, prober: Prober, location: str, detail: str) -> None:
+    """A loop ends, and only HTTP is followed."""
+    outcome = await prober.probe(Api("A", await serve(noting([], location)), follow_redirects=True))
+    assert (outcome.reason, outcome.detail) == ("body", detail)
+
+
+async def test_client_certificate(
+    serve: Serve, prober: Prober, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """An API that asks for a certificate gets it, and an own authority is trusted, for this API alone."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.verify_mode = ssl.CERT_REQUIRED
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    authority.configure_trust(server)
+    ca, client = tmp_path / "ca.pem", tmp_path / "client.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    authority.issue_cert("me@example.com").private_key_and_cert_chain_pem.write_to_path(str(client))
+    url = await serve(noting([]), server)
+    files = TlsFiles(ca_file=str(ca), cert_file=str(client))
+    assert (await prober.probe(Api("A", url, tls=files.settings()))).reason is None
+    without = TlsFiles(ca_file=str(ca)).settings()
+    assert (await prober.probe(Api("A", url, tls=without))).reason in {"tls", "connect"}
+    assert (await prober.probe(Api("A", url))).reason == "tls"
+
+
+async def test_proxy(serve_raw: ServeRaw, prober: Prober) -> None:
+    """With a proxy, that is where the request goes, and it is timed like any other."""
+    asked: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(b"asked")
+        del reader
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    outcome = await prober.probe(Api("A", "http://api.invalid/", proxy=await serve_raw(proxy)))
+    assert (outcome.reason, asked) == (None, [b"asked"])
+    assert outcome.response_time == pytest.approx(sum(outcome.phases.values()))
+
+
+async def test_ip_version(prober: Prober) -> None:
+    """IPv6 alone reaches what listens on ::1, IPv4 alone does not."""
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "::1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        assert (await prober.probe(Api("A", f"http://[::1]:{port}/"))).reason is None
+        assert (await prober.probe(Api("A", f"http://[::1]:{port}/", ip_version=6))).reason is None
+        assert (await prober.probe(Api("A", f"http://localhost:{port}/", ip_version=4))).reason == "connect"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", None),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", None),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "body"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n", "body"),
+    ],
+    ids=["HTTP/1.0", "chunked", "cut", "wrong chunk"],
+)
+async def test_ways_to_send_a_body(
+    serve_raw: ServeRaw, prober: Prober, answer: bytes, reason: str | None
+) -> None:
+    """Old and chunked answers count like others; broken ones are errors of the body."""
+
+    async def reply(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+
+    assert (await prober.probe(Api("A", await serve_raw(reply)))).reason == reason
+
+
+async def test_a_huge_body_is_not_read_to_its_end(serve_raw: ServeRaw, prober: Prober) -> None:
+    """Of 100 MB no more than the limit and what was on its way is read."""
+    sent = 0
+
+    async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        for _ in range(1000):
+            writer.write(bytes(100_000))
+            await writer.drain()
+            sent += 100_000
+
+    outcome = await prober.probe(Api("A", await serve_raw(flood), max_body=1_000_000))
+    assert (outcome.reason, outcome.detail) == ("body", "a body of more than 1000000 bytes")
+    assert sent < 50_000_000
+
+
+async def test_a_reset_connection(serve_raw: ServeRaw, prober: Prober) -> None:
+    """A server that resets the connection is a connection error."""
+
+    async def reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    assert (await prober.probe(Api("A", await serve_raw(reset)))).reason == "connect"

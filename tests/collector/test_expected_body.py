@@ -1,0 +1,119 @@
+"""What is asked of an answer's body, against real servers."""
+
+from __future__ import annotations
+
+import gzip
+import time
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+from collector.api import Api
+from collector.body_checks import BodyChecks
+
+if TYPE_CHECKING:
+    from collector.probe import Prober
+    from tests.collector.conftest import Serve
+
+pytestmark = pytest.mark.integration
+
+NOW = int(time.time())
+BODY = (
+    b'{"status": "ok", "items": [{"n": 3}], "one": 1, "yes": true, "void": null, '
+    b'"updated": "2001-02-03T04:05:06Z", "now": %d, "now_ms": %d, "old": 981173106}' % (NOW, NOW * 1000)
+)
+
+
+def expected(*checks: dict[str, Any], **conditions: str) -> BodyChecks:
+    """Return what `expected_body` of the configuration gives."""
+    return BodyChecks.model_validate(conditions | {"json": list(checks)})
+
+
+@pytest.mark.parametrize(
+    ("checks", "problem"),
+    [
+        (expected(contains='"ok"'), None),
+        (expected(contains="OK"), "the body does not contain what is expected"),
+        (expected(matches=r'"n":\s*\d'), None),
+        (expected(matches="^ok$"), "the body does not match what is expected"),
+        (expected({"path": "$.status", "equals": "ok"}), None),
+        (expected({"path": "$.status", "equals": "up"}), "$.status is not as expected"),
+        (expected({"path": "$.one", "equals": True}), "$.one is not as expected"),
+        (expected({"path": "$.yes", "equals": 1}), "$.yes is not as expected"),
+        (expected({"path": "$.yes", "equals": True}, {"path": "$.void", "equals": None}), None),
+        (expected({"path": "$.status.x", "equals": None}), "the body has no $.status.x"),
+        (expected({"path": "items[0].n", "above": 2, "below": 4}), None),
+        (expected({"path": "items[0].n", "above": 3}), "items[0].n is not above 3"),
+        (expected({"path": "items[0].n", "below": 3}), "items[0].n is not below 3"),
+        (expected({"path": "$.yes", "above": 0}), "$.yes is no number"),
+        (expected({"path": "$.now", "max_age": "1h"}, {"path": "$.now_ms", "max_age": 3600}), None),
+        (expected({"path": "$.status", "max_age": 1}), "$.status is no time"),
+    ],
+)
+async def test_conditions(serve: Serve, prober: Prober, checks: BodyChecks, problem: str | None) -> None:
+    """A body that breaks a condition is an error of the body, and the log says which, without quoting the body."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=BODY)
+
+    outcome = await prober.probe(Api("A", await serve(answer), expected_body=checks))
+    assert (outcome.reason, outcome.detail) == (("body", problem) if problem else (None, ""))
+
+
+@pytest.mark.parametrize("key", ["updated", "old"])
+async def test_an_old_answer(serve: Serve, prober: Prober, key: str) -> None:
+    """An API that answers with yesterday's data is caught, whether it states ISO 8601 or Unix time."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=BODY)
+
+    checks = expected({"path": f"$.{key}", "max_age": "2m"})
+    outcome = await prober.probe(Api("A", await serve(answer), expected_body=checks))
+    assert outcome.reason == "body"
+    assert outcome.detail.endswith("s old, expected at most 120 s")
+
+
+def bomb() -> bytes:
+    """Return 100 MB of zeros in gzip, about 100 kB."""
+    packer = zlib.compressobj(9, wbits=31)
+    return b"".join(packer.compress(bytes(1_000_000)) for _ in range(100)) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "problem"),
+    [
+        (gzip.compress(BODY), "gzip", None),
+        (zlib.compress(BODY), "deflate", None),
+        (gzip.compress(BODY)[:-20], "gzip", "the packed body is broken"),
+        (BODY, "gzip", "the packed body is broken"),
+        (BODY, "br", "the body is packed in a way that was not asked for"),
+        (bomb(), "gzip", "a body that unpacks into more than 200000 bytes"),
+    ],
+    ids=["gzip", "deflate", "cut", "not packed", "brotli", "bomb"],
+)
+async def test_packed_bodies(
+    serve: Serve, prober: Prober, body: bytes, encoding: str, problem: str | None
+) -> None:
+    """A packed body is unpacked for the conditions, but never beyond the limit."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=body, headers={"Content-Encoding": encoding})
+
+    checks = expected({"path": "$.status", "equals": "ok"})
+    outcome = await prober.probe(Api("A", await serve(answer), expected_body=checks, max_body=200_000))
+    assert (outcome.reason, outcome.detail) == (("body", problem) if problem else (None, ""))
+
+
+async def test_no_json(serve: Serve, prober: Prober) -> None:
+    """What cannot be JSON, or is nested without end, is an error of the body and no defect of ours."""
+    bodies = iter([b"<html>", b"[" * 100_000, b"\xff"])
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=next(bodies))
+
+    api = Api("A", await serve(answer), expected_body=expected({"path": "$", "equals": 1}))
+    for _ in range(3):
+        outcome = await prober.probe(api)
+        assert (outcome.reason, outcome.detail) == ("body", "the body is no JSON")
