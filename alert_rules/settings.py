@@ -91,6 +91,8 @@ class Settings:
     """At 3 a day costs a tenth of a month's budget, at 1 three days do."""
     slo_slot: Seconds = 300
     """Long windows are summed from counts of this length, not read from raw counters: a month of them would be."""
+    slo_known: float = 0.5
+    """Share of a long window that must have been counted, or one outage on the first day would be a tenth of all there is."""
     slo_failures: int = 5
     """So many failures at least in the long window: one failed probe in an hour is no trend."""
     slo_critical_for: Seconds = 120

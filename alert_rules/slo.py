@@ -77,8 +77,18 @@ def _from_counts(window: int) -> tuple[RecordingRule, ...]:
 
 
 def _from_sums(window: int, settings: Settings) -> RecordingRule:
+    """Return the share over a long window; nothing while less than `slo_known` of it has been counted, the period apart."""
     failed, requests = _summed("requests_failed", window, settings), _summed("requests", window, settings)
-    return RecordingRule(failed_ratio(window), f"{failed}\n  / ({requests} > 0)")
+    slots = f"count_over_time({_slot('requests', settings)}[{duration(window)}])"
+    least = settings.slo_known * window / settings.slo_slot
+    known = "" if window == settings.slo_period else f"\nand {slots} >= {least:g}"
+    return RecordingRule(failed_ratio(window), f"{failed}\n  / ({requests} > 0){known}")
+
+
+def _elapsed(settings: Settings) -> str:
+    """Return the share of the period that has been counted: the first day can use up a thirtieth at the allowed pace."""
+    slots = f"count_over_time({_slot('requests', settings)}[{duration(settings.slo_period)}])"
+    return f"clamp_max({slots} / {settings.slo_period / settings.slo_slot:g}, 1)"
 
 
 def _summed(what: str, window: int, settings: Settings) -> str:
@@ -106,7 +116,7 @@ def slow_group(settings: Settings) -> Group:
         *_counts(_slot("requests", settings), _slot("requests_failed", settings), slot),
         *(_from_sums(window, settings) for window in _from_slots(settings)),
         RecordingRule(PERIOD_BURN_RATE, f"{failed_ratio(period)} / {BUDGET}"),
-        RecordingRule(REMAINING, f"1 - {PERIOD_BURN_RATE}"),
+        RecordingRule(REMAINING, f"1 - {PERIOD_BURN_RATE} * {_elapsed(settings)}"),
         budget_burn(settings, "warning"),
         not_recorded(settings),
     )

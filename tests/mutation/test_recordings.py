@@ -40,6 +40,9 @@ MUTATIONS = [
     ("slo_slow", '{status="error"}[5m]', "[5m]"),
     ("slo_slow", "slot5m[1d]", "slot5m[2h]"),
     ("slo_slow", "1 - api", "api"),
+    ("slo_slow", " / 8640", " / 9000"),
+    ("slo_slow", ">= 144", ">= 145"),
+    ("slo_slow", ">= 432", ">= 431"),
 ]
 
 
