@@ -41,7 +41,7 @@ class ReceiversError(AlertRulesError):
     def __init__(self, path: Path, *problems: Problem) -> None:
         self.path = path
         self.problems = problems
-        super().__init__("\n".join(f"{path}: {problem}" for problem in problems))
+        super().__init__("\n".join(problem.within(path) for problem in problems))
 
 
 class InvalidRuleError(AlertRulesError):

@@ -147,7 +147,7 @@ def load_receivers(path: Path = RECEIVERS_FILE) -> Receivers:
         ReceiversError: The file is missing, no YAML, says something unknown, or leaves critical alerts unread.
     """
     try:
-        content = read_yaml(path)
+        content = read_yaml(path).content
     except ConfigError as error:
         raise ReceiversError(path, *error.problems) from None
     if not isinstance(content, dict):

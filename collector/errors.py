@@ -34,6 +34,10 @@ class Problem(NamedTuple):
         place = f"{self.field}: " if self.field else ""
         return f"{place}{self.what}; {self.remedy}"
 
+    def within(self, source: object) -> str:
+        """Return the problem as a line that names its file and the line there, as editors understand it."""
+        return f"{source}: {self}" if self.line is None else f"{source}:{self.line}: {self}"
+
 
 class ConfigError(CollectorError):
     """A configuration is refused; the message has one line for each problem.
@@ -44,10 +48,7 @@ class ConfigError(CollectorError):
     """
 
     def __init__(self, source: str, *problems: Problem) -> None:
-        places = (source if problem.line is None else f"{source}:{problem.line}" for problem in problems)
-        super().__init__(
-            "\n".join(f"{place}: {problem}" for place, problem in zip(places, problems, strict=True))
-        )
+        super().__init__("\n".join(problem.within(source) for problem in problems))
         self.source = source
         self.problems = problems
 
