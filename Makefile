@@ -6,6 +6,8 @@ BIN := .venv/bin
 SOURCES := collector ml_sidecar dashboards alert_rules demo benchmarks examples tests
 QUALITY_DATA ?= ../shared/bench/dev
 PYTEST_ARGS ?= -n 2 --dist loadgroup
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+  --no-header --annotation-style line
 
 .PHONY: help
 help: ## Show this help
@@ -26,6 +28,26 @@ setup: .venv/.installed ## Make the virtual environment and fetch the servers' b
 .PHONY: demo
 demo: setup ## Run the whole loop on this machine: simulated APIs, collector, Prometheus, Alertmanager, sidecar
 	@$(BIN)/python -m demo
+
+.PHONY: up
+up: ## Run the stack in containers, probing the APIs of collector/apis.yml, and print the URLs
+	@deploy/compose.sh up
+
+.PHONY: up-demo
+up-demo: ## Run the stack in containers with simulated APIs and four weeks of history
+	@deploy/compose.sh up-demo
+
+.PHONY: down
+down: ## End the containers; history and models are kept
+	@deploy/compose.sh down
+
+.PHONY: logs
+logs: ## Follow what the containers say
+	@deploy/compose.sh logs
+
+.PHONY: compose-test
+compose-test: setup ## Prove docker-compose.yml on a real engine, with stand-ins for images that can't be pulled (root; about ten minutes)
+	@$(BIN)/python -m tests.compose.proof --write docs/compose_test.md
 
 .PHONY: test
 test: setup ## Run all tests (real servers on free ports)
@@ -70,10 +92,11 @@ quality: .venv/.installed ## Measure detector and forecasts on labelled series, 
 	@$(BIN)/python -m benchmarks.quality --data $(QUALITY_DATA) --forecasts --write docs/quality.md
 
 .PHONY: lock
-lock: ## Renew requirements.lock (needs uv)
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --no-header --annotation-style line --extra dev pyproject.toml -o requirements.lock
+lock: ## Renew requirements.lock, and requirements-run.lock, its part that runs (needs uv)
+	@$(LOCK) --extra dev pyproject.toml -o requirements.lock
+	@$(LOCK) --constraints requirements.lock pyproject.toml -o requirements-run.lock
 	@sed -i "1i # Exact versions and hashes of everything the project installs. Made by 'make lock'; do not edit." requirements.lock
+	@sed -i "1i # The part of requirements.lock that runs in containers and services. Made by 'make lock'; do not edit." requirements-run.lock
 
 .PHONY: clean
 clean: ## Remove what the demo and the tests left behind

@@ -26,8 +26,8 @@ The file is YAML: `defaults:` for every API, and `apis:`, a list with a `name` a
 key, a duplicate name, a wrong URL or a missing secret is an error that names the file, the line, the key and what to write
 instead. `rapidapi-collector check --config apis.yml` tells without sending a request.
 
-Secrets stay out of the file: `${VAR}` is the value of an environment variable, and a key that ends in `_file` names a file whose
-content is used, without the line break at its end. Relative paths begin at the configuration file's folder. No secret appears in
+Secrets stay out of the file: `${VAR}` is the value of an environment variable, or the content of the file that the variable
+`VAR_FILE` names, and a key that ends in `_file` names a file whose content is used, without the line break at its end. Relative paths begin at the configuration file's folder. No secret appears in
 a metric, a log or an error.
 
 An editor that knows JSON schemas completes the file when its first line is

@@ -1,4 +1,4 @@
-"""Text that may hold secrets: `${VAR}` from the environment, and `*_file` for the content of a file.
+"""Text that may hold secrets: `${VAR}` from the environment or `VAR_FILE`, and `*_file` for the content of a file.
 
 No error quotes a value.
 """
@@ -40,14 +40,30 @@ def _surroundings(info: ValidationInfo) -> Surroundings:
     return info.context if isinstance(info.context, Surroundings) else Surroundings({}, Path())
 
 
+def _variable(name: str, environ: Mapping[str, str]) -> str:
+    """Return a variable's value, or the content of the file that its sister with `_FILE` names."""
+    file = environ.get(f"{name}_FILE", "")
+    if not file:
+        return environ.get(name, "")
+    if environ.get(name):
+        raise wrong(f"both {name} and {name}_FILE are set", "set one of them")
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        what = f"the file that {name}_FILE names cannot be read ({error.strerror})"
+    except UnicodeDecodeError:
+        what = f"the file that {name}_FILE names is not UTF-8"
+    raise wrong(what, f"write the value into {file}, readable for the collector")
+
+
 def _expanded(text: str, info: ValidationInfo) -> str:
     environ = _surroundings(info).environ
 
     def value_of(match: re.Match[str]) -> str:
-        value = environ.get(match[1], "")
+        value = _variable(match[1], environ)
         if not value:  # also what docker compose makes of a variable that nobody set
             what = f"the environment variable {match[1]} is not set"
-            raise wrong(what, f"set {match[1]} for the collector, and not empty")
+            raise wrong(what, f"set {match[1]}, or {match[1]}_FILE, for the collector, and not empty")
         if any("\ud800" <= char <= "\udfff" for char in value):  # how Python reads bytes that are not UTF-8
             raise wrong(f"the environment variable {match[1]} is not UTF-8", f"set {match[1]} to UTF-8 text")
         return value

@@ -151,17 +151,12 @@ async def _errors_as_json(request: web.Request, handler: Any) -> web.StreamRespo
     return response
 
 
-def main() -> None:
-    """Serve on the port given as the only argument until SIGTERM."""
+def serve(host: str, port: int) -> None:
+    """Serve until SIGTERM."""
     web.run_app(
-        Simulator().application(),
-        host=LOOPBACK,
-        port=int(sys.argv[1]),
-        access_log=None,
-        print=None,
-        shutdown_timeout=1.0,
+        Simulator().application(), host=host, port=port, access_log=None, print=None, shutdown_timeout=1.0
     )
 
 
 if __name__ == "__main__":
-    main()
+    serve(LOOPBACK, int(sys.argv[1]))

@@ -95,7 +95,7 @@ MESSAGES = {
         ":5: apis[0].timeout: the timeout of 20 s is longer than the interval of 15 s; write at most 15s"
     ],
     "missing_variable": [
-        ":5: apis[0].headers.X-RapidAPI-Key: the environment variable NOBODY_SET_THIS is not set; set NOBODY_SET_THIS for the collector, and not empty"
+        ":5: apis[0].headers.X-RapidAPI-Key: the environment variable NOBODY_SET_THIS is not set; set NOBODY_SET_THIS, or NOBODY_SET_THIS_FILE, for the collector, and not empty"
     ],
     "no_apis": [
         ":1: apis: list should have at least 1 item after validation, not 0; write `apis:` and below it at least one entry with `name:` and `url:`"
@@ -281,3 +281,41 @@ def test_a_merged_mapping_has_lines(tmp_path: Path) -> None:
         load(tmp_path, text)
     (api,) = load(tmp_path, text.rsplit("  -", 1)[0])
     assert api.interval == 15.0
+
+
+def _with_key(tmp_path: Path, environ: dict[str, str]) -> str:
+    path = tmp_path / "apis.yml"
+    path.write_text(
+        "apis: [{name: Weather, url: 'https://example.org', headers: {X-Key: '${KEY}'}}]", encoding="utf-8"
+    )
+    (api,) = load_config(path, environ)
+    return api.headers["X-Key"]
+
+
+def test_a_variable_can_be_a_file(tmp_path: Path) -> None:
+    """A key stays out of the environment: the sister variable with _FILE names the file that holds it."""
+    key = tmp_path / "key"
+    key.write_text(f"{SECRET}\n", encoding="utf-8")
+    assert _with_key(tmp_path, {"KEY_FILE": str(key)}) == SECRET
+
+
+@pytest.mark.parametrize(
+    ("content", "environ", "problem"),
+    [
+        (None, {}, "the file that KEY_FILE names cannot be read (No such file or directory)"),
+        (b"\xff", {}, "the file that KEY_FILE names is not UTF-8"),
+        (b"\n", {}, "the environment variable KEY is not set"),
+        (SECRET.encode(), {"KEY": SECRET}, "both KEY and KEY_FILE are set; set one of them"),
+    ],
+)
+def test_a_file_that_gives_no_value_is_told(
+    tmp_path: Path, content: bytes | None, environ: dict[str, str], problem: str
+) -> None:
+    """A key's file that is missing, empty, unreadable or one too many stops the start, and no key is quoted."""
+    key = tmp_path / "key"
+    if content is not None:
+        key.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        _with_key(tmp_path, environ | {"KEY_FILE": str(key)})
+    assert problem in str(caught.value)
+    assert SECRET not in str(caught.value)

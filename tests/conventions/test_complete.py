@@ -10,8 +10,8 @@ import pytest
 
 from tests.conventions.exemptions import WHOLE_RULE, load
 
-STATEMENTS: Final = {"A": 10, "D": 28, "M": 13, "P": 10, "R": 24, "T": 6}
-"""Letter to how many statements it has: Alertmanager, dashboards, metrics, provisioning, rules, tests of rules."""
+STATEMENTS: Final = {"A": 10, "C": 24, "D": 28, "M": 13, "P": 10, "R": 24, "T": 6}
+"""Letter to how many statements it has: Alertmanager, compose, dashboards, metrics, provisioning, rules, tests of rules."""
 IDS: Final = [f"{letter}{number}" for letter, count in STATEMENTS.items() for number in range(1, count + 1)]
 TESTS: Final = Path(__file__).parents[1]
 
