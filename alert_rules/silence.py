@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alert_rules.annotations import API, PIPELINE, alert
-from alert_rules.expressions import BY_API
+from alert_rules.expressions import BY_API, ON_API
 from alert_rules.foreign import UP
 from alert_rules.model import AlertingRule, Group
 from alert_rules.settings import duration
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 
 def silent(settings: Settings) -> AlertingRule:
-    """Return the alert for an API that a living collector no longer probes."""
+    """Return the alert for an API that a living collector no longer probes, and not because it is kind to a quota."""
     interval = f"max {BY_API} ({raw.PROBE_INTERVAL.name})"
     return alert(
         "RapidAPISilent",
         settings,
         expr=(
             f"time() - max {BY_API} ({raw.LAST_PROBE.name})\n"
-            f"  > {settings.silent_intervals} * {interval} + {settings.freshness_slack}"
+            f"  > {settings.silent_intervals} * {interval} + {settings.freshness_slack}\n"
+            f"unless {ON_API} max {BY_API} ({raw.PAUSED.name}) == 1"
         ),
         for_=settings.silent_for,
         severity="warning",

@@ -33,6 +33,7 @@ class Api:
         reuse_connection: Keep the connection open between probes, instead of measuring a new one each time.
         ip_version: 4 or 6 to use that only; None for either.
         proxy: URL of an HTTP proxy; None for none.
+        quota_reserve: Requests of each stated quota that probing does not touch; None to use it up.
         tls: Authorities to trust and the client's certificate; None for the system's and none.
     """
 
@@ -50,6 +51,7 @@ class Api:
     reuse_connection: bool = False
     ip_version: Literal[4, 6] | None = None
     proxy: str | None = field(default=None, repr=False)
+    quota_reserve: int | None = None
     tls: Tls | None = None
 
     def expects(self, status: int) -> bool:

@@ -45,6 +45,7 @@ REMEDIES: Final = {
     "tls": "write `tls: {ca_file: ca.pem, cert_file: client.pem, key_file: client.key}`, what is needed of it",
     **dict.fromkeys(("key", "password", "token"), _FROM_OUTSIDE),
     **dict.fromkeys(("key_file", "password_file", "token_file", "ca_file", "cert_file"), _FILE),
+    "quota_reserve": "write how many requests are to be left, such as 100",
     "expected_body": "write `contains:`, `matches:` or `json:` below `expected_body:`",
     "contains": "write text, in quotes if it looks like a number",
     "matches": 'write a regular expression of Python in single quotes, such as \'"status": *"(ok|up)"\'',

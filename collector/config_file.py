@@ -53,6 +53,9 @@ class Defaults(Strict):
     max_body: Bytes = DEFAULT_MAX_BODY
     """How much of a body is read, packed or unpacked, at most; a longer one is an error. Bytes, or `64kB`, `1MB`."""
 
+    quota_reserve: int | None = Field(default=None, ge=0)
+    """Stop probing while a quota that the API states has no more requests left than this, until it is renewed."""
+
     @model_validator(mode="after")
     def _one_authentication(self) -> Self:
         own = {name.lower() for name in self.headers}

@@ -29,6 +29,7 @@ class Metric(NamedTuple):
 
 REQUEST_STATUSES: Final = ("success", "error")
 ERROR_REASONS: Final = ("timeout", "dns", "connect", "tls", "http_4xx", "rate_limited", "http_5xx", "body")
+PAUSE_CAUSES: Final = ("backoff", "quota_reserve")
 PHASES: Final = ("dns", "connect", "processing", "transfer")
 RESPONSE_TIME_BUCKETS: Final = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds in seconds; dense where people set response-time objectives."""
@@ -80,6 +81,13 @@ LAST_PROBE: Final = Metric(
 PROBE_INTERVAL: Final = Metric(
     "rapidapi_api_probe_interval_seconds", "gauge", "Time between two probes of the API, as configured."
 )
+PAUSED: Final = Metric(
+    "rapidapi_api_probing_paused",
+    "gauge",
+    "1 while the API is not probed on purpose, else 0: it asked for a pause (backoff), or what is left of its quota is "
+    "kept for others (quota_reserve).",
+    ("cause",),
+)
 PARENT_INFO: Final = Metric(
     "rapidapi_api_parent_info",
     "gauge",
@@ -122,6 +130,7 @@ METRICS: Final = (
     CERTIFICATE_EXPIRY,
     LAST_PROBE,
     PROBE_INTERVAL,
+    PAUSED,
     PARENT_INFO,
     UPTIME,
     MEMORY,

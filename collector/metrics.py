@@ -103,16 +103,23 @@ class ProbeMetrics:
         self._requests = RequestMetrics(registry)
         self._last_probe = _gauge(contract.LAST_PROBE, registry)
         self._interval = _gauge(contract.PROBE_INTERVAL, registry)
+        self._paused = _gauge(contract.PAUSED, registry)
 
     def add_api(self, api_name: str, interval: float) -> None:
         """Start an API's series; `interval` is the time between two probes in seconds."""
         self._requests.add_api(api_name, self._environment)
         self._interval.labels(api_name, self._environment).set(interval)
+        self.set_paused(api_name, None)
 
     def record(self, api_name: str, outcome: Outcome) -> None:
         """Count a probe that ended just now."""
         self._requests.record(api_name, self._environment, outcome)
         self._last_probe.labels(api_name, self._environment).set_to_current_time()
+
+    def set_paused(self, api_name: str, present: str | None) -> None:
+        """Say for which of `contract.PAUSE_CAUSES` an API is not probed; None if it is."""
+        for cause in contract.PAUSE_CAUSES:
+            self._paused.labels(api_name, self._environment, cause).set(cause == present)
 
 
 def set_config_loaded(registry: CollectorRegistry, environment: str) -> None:

@@ -21,6 +21,7 @@ class Outcome:
         phases: Seconds by phase; they sum to `response_time`, and are empty where that is None or unknown.
         quotas: What the answer's X-RateLimit headers say.
         certificate_expiry: Unix time at which the server's certificate ends; None if not seen.
+        retry_at: Unix time before which the API does not want to be asked again; None if it did not say.
         detail: A few words for the log, free of secrets.
     """
 
@@ -29,6 +30,7 @@ class Outcome:
     phases: Mapping[str, float] = field(default_factory=dict)
     quotas: tuple[Quota, ...] = ()
     certificate_expiry: float | None = None
+    retry_at: float | None = None
     detail: str = ""
 
     @property

@@ -15,6 +15,7 @@ from collector.outcome import Outcome, reason_for_status
 from collector.phases import PhaseClock
 from collector.quota import parse_quotas
 from collector.request import RedirectError, Request
+from collector.restraint import parse_retry_after
 from collector.transport import Transport
 from collector.values import statuses_text
 
@@ -87,8 +88,14 @@ class Prober:
             clock.enter("connect")
             return Outcome("body"), following
         reason, detail = await _judge(api, response, body, problem)
-        quotas = parse_quotas(response.headers.items(), time.time())
-        return Outcome(reason, seconds, clock.seconds, quotas, response.certificate_expiry, detail), None
+        now = time.time()
+        retry_at = (
+            parse_retry_after(response.headers.get("Retry-After"), now) if response.status >= 400 else None
+        )
+        quotas = parse_quotas(response.headers.items(), now)
+        return Outcome(
+            reason, seconds, clock.seconds, quotas, response.certificate_expiry, retry_at, detail
+        ), None
 
 
 async def _read(api: Api, response: TimedResponse) -> tuple[bytes, str | None]:

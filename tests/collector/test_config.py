@@ -23,6 +23,7 @@ MESSAGES = {
         ":8: apis[0].follow_redirects: input should be a valid boolean; write true or false",
         ":11: apis[1].max_body: not a size above 0 and up to 100 MB; write bytes or a size such as 64kB or 1MB",
         ":12: apis[1].proxy: not an http:// or https:// URL with a host; write an address such as `proxy: http://proxy.example:3128`",
+        ":15: apis[2].quota_reserve: input should be greater than or equal to 0; write how many requests are to be left, such as 100",
     ],
     "bad_credentials": [
         ":4: apis[0].rapidapi: not exactly one of `key` or `key_file`; write either `key` or `key_file`",
@@ -107,10 +108,10 @@ MESSAGES = {
     "not_utf8": [": not UTF-8 text; save the file as UTF-8"],
     "unknown_api_key": [
         ":4: apis[0].intervall: unknown key; did you mean `interval`?",
-        ":5: apis[0].colour: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, follow_redirects, reuse_connection, expected_status, expected_body, max_body, name, url",
+        ":5: apis[0].colour: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve, name, url",
     ],
     "unknown_default_key": [
-        ":2: defaults.url: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, follow_redirects, reuse_connection, expected_status, expected_body, max_body"
+        ":2: defaults.url: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve"
     ],
     "unknown_top_key": [
         ":1: apis: missing; write `apis:` and below it at least one entry with `name:` and `url:`",

@@ -58,6 +58,7 @@ VALUES: Final = {
     "model_name": len(ml.MODEL_NAMES),
     "outcome": len(ml.TRAINING_OUTCOMES),
     "environment": 1,
+    "cause": len(raw.PAUSE_CAUSES),
     "version": 1,
     "algorithm": 1,
     "pattern": 10,

@@ -9,6 +9,7 @@ from tests.rules.proof import Fires, Proof, Quiet
 _HEALTH: Final = {"component": "collector", "kind": "health"}
 _LAST: Final = "rapidapi_api_last_probe_timestamp_seconds{a}"
 _INTERVAL: Final = "rapidapi_api_probe_interval_seconds{a}"
+_PAUSED: Final = 'rapidapi_api_probing_paused{a,cause="backoff"}'
 _UP: Final = 'up{job="rapidapi-collector",instance="1"}'
 _UPTIME: Final = 'rapidapi_system_uptime_seconds{environment="e",job="rapidapi-collector",instance="1"}'
 
@@ -28,7 +29,7 @@ SILENT: Final = Proof(
             "Nobody watches it meanwhile.",
         ),
         Fires(
-            {_LAST: "0+15x20 303x60", _INTERVAL: "60x100"},
+            {_LAST: "0+15x20 303x60", _INTERVAL: "60x100", _PAUSED: "0x100"},
             "9m",
             "9m15s",
             "a (e): expected a probe in every interval, seen none for 4m 12s, which is more than 3 intervals. "
@@ -50,6 +51,8 @@ SILENT: Final = Proof(
         Quiet({_LAST: "0+15x20 300x15 540+15x40", _INTERVAL: "60x100"}, ("9m", "9m15s", "12m")),
     ),
     also=(
+        # It asked to be left alone.
+        Quiet({_LAST: "0+15x20 312x60", _INTERVAL: "60x100", _PAUSED: "1x100"}, ("9m15s", "12m")),
         # Two collectors probe it, and one still does.
         Quiet(
             {
