@@ -7,7 +7,6 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +19,8 @@ from alert_rules.settings import DEFAULT, Settings
 from dashboards.generate import dashboards
 from demo.tools import tool
 from tests.conventions.exemptions import hold
-from tests.conventions.promql import children, parse, selectors
+from tests.conventions.promql import parse, selectors
+from tests.conventions.rules import Node, alerts, files, name_of, nodes, rules, seconds
 
 ROOT: Final = PROVISIONING.parent
 PAGES: Final = {
@@ -37,51 +37,7 @@ PREFIXES: Final = "RapidAPI|MLSidecar|MLModel|Collector|Prometheus|Alertmanager"
 COMPONENTS: Final = {"api", "ml", "model", "sidecar", "collector", "prometheus", "alertmanager", "pipeline"}
 LEVELS: Final = {"api": {"api_name", "environment"}}
 """First part of a recorded name: the labels it says that the series has."""
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _COMPARISONS: Final = {">", "<", ">=", "<=", "==", "!="}
-Node = Any
-
-
-@cache
-def files() -> dict[str, dict[str, Any]]:
-    """Return the one group of each committed rule file by its name."""
-    found = {}
-    for path in sorted((PROVISIONING / "prometheus" / "rules").glob("*.yml")):
-        [group] = yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
-        if group["name"] != "custom":
-            found[path.stem] = group
-    return found
-
-
-def rules() -> list[dict[str, Any]]:
-    """Return every rule."""
-    return [rule for group in files().values() for rule in group["rules"]]
-
-
-def alerts() -> list[dict[str, Any]]:
-    """Return every alerting rule."""
-    return [rule for rule in rules() if "alert" in rule]
-
-
-def name_of(rule: dict[str, Any]) -> str:
-    """Return what an exemption calls the rule."""
-    if "record" in rule:
-        return str(rule["record"])
-    return f"{rule['alert']} {rule['labels']['severity']}"
-
-
-def nodes(expr: str) -> Iterator[Node]:
-    """Yield every node of an expression."""
-    pending = [parse(expr)]
-    while pending:
-        node = pending.pop()
-        yield node
-        pending += children(node)
-
-
-def seconds(text: str) -> int:
-    """Return a duration of Prometheus in seconds."""
-    return sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
 
 
 def test_r1_prometheus_finds_no_fault() -> None:
