@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from collector.api import Api
 from collector.config import load_config
 from collector.errors import CollectorError
 from collector.service import run as run_service
@@ -24,9 +23,9 @@ app = typer.Typer(
 ConfigPath = Annotated[Path, typer.Option("--config", help="The YAML file that lists the APIs.")]
 
 
-def _load(config: Path) -> tuple[Settings, tuple[Api, ...]]:
+def _settings() -> Settings:
     try:
-        return Settings.from_environ(os.environ), load_config(config)
+        return Settings.from_environ(os.environ)
     except CollectorError as error:
         raise _failed(error) from None
 
@@ -39,10 +38,10 @@ def _failed(error: CollectorError) -> typer.Exit:
 @app.command()
 def run(config: ConfigPath = Path("apis.yml")) -> None:
     """Probe the APIs and serve /metrics and /health until stopped."""
-    settings, apis = _load(config)
+    settings = _settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        run_service(apis, settings)
+        run_service(config, settings)
     except CollectorError as error:
         raise _failed(error) from None
 
@@ -50,7 +49,11 @@ def run(config: ConfigPath = Path("apis.yml")) -> None:
 @app.command()
 def check(config: ConfigPath = Path("apis.yml")) -> None:
     """Check the configuration and environment without sending a request."""
-    _, apis = _load(config)
+    _settings()
+    try:
+        apis = load_config(config)
+    except CollectorError as error:
+        raise _failed(error) from None
     typer.echo(f"{config}: no errors, {len(apis)} APIs")
 
 

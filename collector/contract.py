@@ -81,6 +81,11 @@ LAST_PROBE: Final = Metric(
 PROBE_INTERVAL: Final = Metric(
     "rapidapi_api_probe_interval_seconds", "gauge", "Time between two probes of the API, as configured."
 )
+MISSED: Final = Metric(
+    "rapidapi_api_missed_probes_total",
+    "counter",
+    "Probes that were left out because the one before was still running when they were due.",
+)
 PAUSED: Final = Metric(
     "rapidapi_api_probing_paused",
     "gauge",
@@ -130,6 +135,7 @@ METRICS: Final = (
     CERTIFICATE_EXPIRY,
     LAST_PROBE,
     PROBE_INTERVAL,
+    MISSED,
     PAUSED,
     PARENT_INFO,
     UPTIME,

@@ -12,6 +12,9 @@ from collector import contract
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from prometheus_client.metrics import MetricWrapperBase
+
+    from collector.api import Api
     from collector.outcome import Outcome
     from collector.quota import Quota
 
@@ -65,6 +68,19 @@ class RequestMetrics:
         self._response_time.labels(*labels)
         self._quota_names.setdefault(labels, set())
 
+    def remove_api(self, api_name: str, environment: str) -> None:
+        """End the API's series."""
+        metrics = (
+            self._requests,
+            self._errors,
+            self._phase_seconds,
+            self._response_time,
+            *self._quota_gauges.values(),
+            self._certificate_expiry,
+        )
+        _remove(metrics, api_name, environment)
+        self._quota_names.pop((api_name, environment), None)
+
     def record(self, api_name: str, environment: str, outcome: Outcome) -> None:
         """Count one finished request of an API that was added before."""
         labels = (api_name, environment)
@@ -104,12 +120,24 @@ class ProbeMetrics:
         self._last_probe = _gauge(contract.LAST_PROBE, registry)
         self._interval = _gauge(contract.PROBE_INTERVAL, registry)
         self._paused = _gauge(contract.PAUSED, registry)
+        self._missed = _counter(contract.MISSED, registry)
 
-    def add_api(self, api_name: str, interval: float) -> None:
-        """Start an API's series; `interval` is the time between two probes in seconds."""
-        self._requests.add_api(api_name, self._environment)
-        self._interval.labels(api_name, self._environment).set(interval)
-        self.set_paused(api_name, None)
+    def add_api(self, api: Api) -> None:
+        """Start an API's series, or go on with them if there was one of this name."""
+        self._requests.add_api(api.name, self._environment)
+        self._interval.labels(api.name, self._environment).set(api.interval)
+        self._missed.labels(api.name, self._environment)
+        self.set_paused(api.name, None)
+
+    def remove_api(self, api_name: str) -> None:
+        """End an API's series."""
+        self._requests.remove_api(api_name, self._environment)
+        own = (self._last_probe, self._interval, self._paused, self._missed)
+        _remove(own, api_name, self._environment)
+
+    def miss(self, api_name: str, slots: int) -> None:
+        """Count probes that were left out."""
+        self._missed.labels(api_name, self._environment).inc(slots)
 
     def record(self, api_name: str, outcome: Outcome) -> None:
         """Count a probe that ended just now."""
@@ -122,10 +150,26 @@ class ProbeMetrics:
             self._paused.labels(api_name, self._environment, cause).set(cause == present)
 
 
-def set_config_loaded(registry: CollectorRegistry, environment: str) -> None:
-    """Say that the configuration was loaded just now, without an error."""
-    _gauge(contract.RELOAD_SUCCESS, registry).labels(environment).set(1)
-    _gauge(contract.RELOAD_TIMESTAMP, registry).labels(environment).set_to_current_time()
+class ReloadMetrics:
+    """How the last load of the configuration went, and when one last succeeded."""
+
+    def __init__(self, registry: CollectorRegistry, environment: str) -> None:
+        self._success = _gauge(contract.RELOAD_SUCCESS, registry).labels(environment)
+        self._timestamp = _gauge(contract.RELOAD_TIMESTAMP, registry).labels(environment)
+
+    def succeeded(self) -> None:
+        """Say that the configuration was loaded just now, without an error."""
+        self._success.set(1)
+        self._timestamp.set_to_current_time()
+
+    def failed(self) -> None:
+        """Say that the configuration was refused just now."""
+        self._success.set(0)
+
+
+def _remove(metrics: Iterable[MetricWrapperBase], api_name: str, environment: str) -> None:
+    for metric in metrics:
+        metric.remove_by_labels({"api_name": api_name, "environment": environment})
 
 
 def _counter(metric: contract.Metric, registry: CollectorRegistry) -> Counter:

@@ -20,6 +20,7 @@ from collector.transport import Transport
 from collector.values import statuses_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
     from collector.api import Api
@@ -45,6 +46,10 @@ class Prober:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._transport.close()
+
+    async def close_unused(self, apis: Iterable[Api]) -> None:
+        """Give up what only other APIs than these have needed."""
+        await self._transport.close_unused(apis)
 
     async def probe(self, api: Api) -> Outcome:
         """Send one request and return how it went; every failure of the network or the API is an outcome."""

@@ -30,6 +30,11 @@ Secrets stay out of the file: `${VAR}` is the value of an environment variable, 
 `VAR_FILE` names, and a key that ends in `_file` names a file whose content is used, without the line break at its end. Relative paths begin at the configuration file's folder. No secret appears in
 a metric, a log or an error.
 
+The file is loaded again when it changes (a look every five seconds, swapped links of a Kubernetes ConfigMap included), on SIGHUP,
+and on `POST /-/reload` with `COLLECTOR_ENABLE_RELOAD=true`. A file with a mistake is refused: the former configuration stays in
+service, `rapidapi_collector_config_reload_success` is 0 and the log names the line. APIs that have not changed keep their counters
+and their schedule.
+
 An editor that knows JSON schemas completes the file when its first line is
 `# yaml-language-server: $schema=apis.schema.json`; `rapidapi-collector schema` prints that schema.
 """

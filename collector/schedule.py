@@ -33,11 +33,22 @@ def next_slot(now: float, interval: float, shift: float, previous: float = -math
     return slot + interval if abs(slot - previous) < interval / 2 else slot
 
 
-async def run_every(interval: float, shift: float, action: Callable[[], Awaitable[None]]) -> None:
-    """Await `action` at every slot, until cancelled; slots that pass while it runs are skipped, not caught up."""
+async def run_every(
+    interval: float, shift: float, action: Callable[[], Awaitable[None]], missed: Callable[[int], None]
+) -> None:
+    """Await `action` at every slot, until cancelled; slots that pass while it runs are skipped, not caught up.
+
+    Args:
+        interval: Seconds between two slots.
+        shift: Seconds by which slots lie past multiples of the interval.
+        action: What is done.
+        missed: Told how many slots have been skipped, whenever there are some.
+    """
     slot = -math.inf
     while True:
         # Wall time is read anew each round, so that a corrected clock costs at most one slot.
-        slot = next_slot(time.time(), interval, shift, slot)
+        previous, slot = slot, next_slot(time.time(), interval, shift, slot)
+        if (skipped := (slot - previous) / interval - 1) >= 0.5 and previous != -math.inf:
+            missed(round(skipped))
         await asyncio.sleep(slot - time.time())
         await action()

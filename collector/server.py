@@ -1,4 +1,4 @@
-"""The collector's HTTP endpoints: `/metrics` for Prometheus, `/health` for whoever restarts it."""
+"""The collector's HTTP endpoints: `/metrics` for Prometheus, `/health` for whoever restarts it, `/-/reload`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from collector.errors import ListenError, system_words
 from collector.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Sized
+
     from prometheus_client import CollectorRegistry
 
+    from collector.reload import Reloader
     from collector.system_metrics import SystemCollector
 
 
@@ -23,19 +26,28 @@ class Endpoints:
     Args:
         registry: What `/metrics` shows.
         system: Whose uptime `/health` states.
-        apis: How many APIs are probed.
+        apis: Its length is how many APIs are probed.
+        reloader: What `POST /-/reload` uses; None refuses it.
     """
 
-    def __init__(self, registry: CollectorRegistry, system: SystemCollector, apis: int) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        system: SystemCollector,
+        apis: Sized,
+        reloader: Reloader | None = None,
+    ) -> None:
         self._registry = registry
         self._system = system
         self._apis = apis
+        self._reloader = reloader
 
     def app(self) -> web.Application:
         """Return the web application."""
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/health", self._health)
+        app.router.add_post("/-/reload", self._reload)
         return app
 
     async def _metrics(self, request: web.Request) -> web.Response:
@@ -48,11 +60,19 @@ class Endpoints:
         return web.json_response(
             {
                 "status": "ok",
-                "apis": self._apis,
+                "apis": len(self._apis),
                 "version": __version__,
                 "uptime": round(self._system.uptime, 3),
             }
         )
+
+    async def _reload(self, _request: web.Request) -> web.Response:
+        if self._reloader is None:
+            return web.Response(
+                status=403, text="set COLLECTOR_ENABLE_RELOAD=true to allow this, or send SIGHUP\n"
+            )
+        error = await self._reloader.load()
+        return web.Response(status=500, text=f"{error}\n") if error else web.Response(text="reloaded\n")
 
 
 async def listen(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, str]:

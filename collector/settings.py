@@ -23,6 +23,7 @@ class Settings:
         host: Address to listen on (`COLLECTOR_HOST`).
         port: Port to listen on, 0 for any free one (`COLLECTOR_PORT`).
         environment: Value of the label `environment` (`ENVIRONMENT`).
+        enable_reload: Whether `POST /-/reload` loads the configuration again (`COLLECTOR_ENABLE_RELOAD`).
         log_level: Name of a logging level (`LOG_LEVEL`).
     """
 
@@ -30,6 +31,7 @@ class Settings:
     port: int = DEFAULT_PORT
     environment: str = DEFAULT_ENVIRONMENT
     log_level: str = "INFO"
+    enable_reload: bool = False
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -47,7 +49,14 @@ class Settings:
             port=_port(environ.get("COLLECTOR_PORT") or str(cls.port)),
             environment=environ.get("ENVIRONMENT") or cls.environment,
             log_level=level,
+            enable_reload=_flag("COLLECTOR_ENABLE_RELOAD", environ.get("COLLECTOR_ENABLE_RELOAD") or "false"),
         )
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in {"true", "false"}:
+        raise ConfigError("environment", Problem(name, "neither true nor false", "set true or false"))
+    return text.lower() == "true"
 
 
 def _port(text: str) -> int:

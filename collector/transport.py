@@ -14,6 +14,7 @@ from collector.version import __version__
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterable
 
     from collector.api import Api
     from collector.credentials import Tls
@@ -27,6 +28,10 @@ class _Way(NamedTuple):
     reuse: bool
     ip_version: int | None
     tls: Tls | None
+
+
+def _way(api: Api) -> _Way:
+    return _Way(api.reuse_connection, api.ip_version, api.tls)
 
 
 class Transport:
@@ -46,10 +51,16 @@ class Transport:
         Raises:
             OSError: The TLS files that the configuration named have become unusable since it was read.
         """
-        way = _Way(api.reuse_connection, api.ip_version, api.tls)
+        way = _way(api)
         if way not in self._sessions:
             self._sessions[way] = self._open(way)
         return self._sessions[way]
+
+    async def close_unused(self, apis: Iterable[Api]) -> None:
+        """Close the connections of ways that none of the APIs takes any more."""
+        used = {_way(api) for api in apis}
+        for way in [way for way in self._sessions if way not in used]:
+            await self._sessions.pop(way).close()
 
     async def close(self) -> None:
         """Close all connections."""

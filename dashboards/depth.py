@@ -175,7 +175,15 @@ def _quota() -> list[Sized]:
         steps(NEUTRAL),
         none="The API states no quota",
     )
-    return [(remaining, 18), (reset, 6)]
+    paused = time_series(
+        "Probing paused",
+        "1 while the API is not probed on purpose: it asked for a pause (backoff), or the rest of its quota is kept "
+        "(quota_reserve). It has no features and no score meanwhile.",
+        [(of_api(raw.PAUSED, "cause"), "{{cause}}")],
+        "none",
+        none="Nobody probes this API",
+    )
+    return [(remaining, 12), (paused, 8), (reset, 4)]
 
 
 def dashboard() -> Dashboard:

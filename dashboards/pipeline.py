@@ -142,11 +142,12 @@ def _collector() -> list[Sized]:
     )
     planned = f"60 * sum(1 / {per_api(own_series(raw.PROBE_INTERVAL))})"
     done = f"60 * sum({per_api(f'rate({own_series(raw.REQUESTS)}[{RATE}])', by='sum')})"
+    missed = f"60 * sum({per_api(f'rate({own_series(raw.MISSED)}[{RATE}])', by='sum')})"
     probes = time_series(
         "Probes planned and requests made",
-        "Per minute. Requests above the plan are real traffic that was measured beside the probes; below it the "
-        "collector does not keep up.",
-        [(done, "requests"), (planned, "probes planned")],
+        "Per minute. Requests above the plan are real traffic that was measured beside the probes; below it "
+        "probes were left out, since the one before was still running, or the API asked for a pause.",
+        [(done, "requests"), (planned, "probes planned"), (missed, "left out")],
         "reqpm",
     )
     interval = time_series(

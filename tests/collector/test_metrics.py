@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from collector import contract
+from collector.api import Api
 from collector.metrics import MAX_QUOTAS_PER_API, ProbeMetrics
 from collector.outcome import Outcome
 from collector.quota import Quota
@@ -29,7 +30,7 @@ def registry() -> CollectorRegistry:
 def metrics(registry: CollectorRegistry) -> ProbeMetrics:
     """Give the metrics of one API that was not probed yet."""
     metrics = ProbeMetrics(registry, "test")
-    metrics.add_api("Wetter", interval=15.0)
+    metrics.add_api(Api("Wetter", "http://a.example", interval=15.0))
     return metrics
 
 

@@ -14,7 +14,7 @@ from collector.metrics import ProbeMetrics
 from collector.outcome import Outcome
 from collector.quota import Quota
 from collector.restraint import MAX_PAUSE, Pause, Restraint, parse_retry_after
-from collector.service import Watch
+from collector.watch import Watch
 
 if TYPE_CHECKING:
     from collector.probe import Prober
@@ -98,9 +98,10 @@ async def test_an_api_that_asks_for_a_pause_gets_it(
         asked += 1
         return web.Response(status=429, headers={"Retry-After": "1"}) if asked == 1 else web.Response()
 
+    api = Api("A", await serve(answer))
     registry = CollectorRegistry()
     metrics = ProbeMetrics(registry, "test")
-    metrics.add_api("A", 60)
+    metrics.add_api(api)
 
     def paused() -> list[float | None]:
         labels = {"api_name": "A", "environment": "test"}
@@ -109,7 +110,7 @@ async def test_an_api_that_asks_for_a_pause_gets_it(
             for cause in ("backoff", "quota_reserve")
         ]
 
-    watch = Watch(Api("A", await serve(answer)), prober, metrics)
+    watch = Watch(api, prober, metrics)
     assert paused() == [0, 0]
     with caplog.at_level("INFO", "collector"):
         await watch.probe()

@@ -60,9 +60,10 @@ class Clock:
         self.now += seconds
 
 
-async def starts(clock: Clock, takes: list[float]) -> list[float]:
-    """Return when an action of these durations is started, with an interval of 10 s and a shift of 3 s."""
+async def starts(clock: Clock, takes: list[float]) -> tuple[list[float], list[int]]:
+    """Return when an action of these durations is started, with an interval of 10 s and a shift of 3 s, and what is missed."""
     times: list[float] = []
+    missed: list[int] = []
 
     async def action() -> None:
         times.append(clock.now)
@@ -71,15 +72,16 @@ async def starts(clock: Clock, takes: list[float]) -> list[float]:
         clock.now += takes[len(times) - 1]
 
     with pytest.raises(asyncio.CancelledError):
-        await run_every(10.0, 3.0, action)
-    return times
+        await run_every(10.0, 3.0, action, missed.append)
+    return times, missed
 
 
 async def test_missed_slots_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A probe that outlasts its interval is followed by the next slot to come, not by a burst."""
-    assert await starts(Clock(monkeypatch), [1.0, 25.0, 1.0]) == [1003.0, 1013.0, 1043.0, 1053.0]
+    """A probe that outlasts its interval is followed by the next slot to come, not by a burst, and what is skipped counted."""
+    expected = ([1003.0, 1013.0, 1043.0, 1053.0], [2])
+    assert await starts(Clock(monkeypatch), [1.0, 25.0, 1.0]) == expected
 
 
 async def test_a_clock_set_back_costs_at_most_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the wall clock is set back by an hour, probing goes on within two intervals."""
-    assert await starts(Clock(monkeypatch), [1.0, -3600.0]) == [1003.0, 1013.0, -2577.0]
+    assert await starts(Clock(monkeypatch), [1.0, -3600.0]) == ([1003.0, 1013.0, -2577.0], [])

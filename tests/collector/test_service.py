@@ -27,11 +27,12 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 
 from collector import contract
 from collector.api import Api
+from collector.fleet import Fleet
 from collector.metrics import ProbeMetrics
 from collector.outcome import Outcome
 from collector.probe import Prober
 from collector.resolver import ThreadPerLookupResolver
-from collector.service import Watch, _probe_until
+from collector.watch import Watch
 from demo.tools import tool
 
 if TYPE_CHECKING:
@@ -227,15 +228,11 @@ async def test_a_hanging_api_delays_no_other(serve: Serve, prober: Prober) -> No
         Api("hangs", await serve(hang), interval=0.05, timeout=60),
         Api("answers", await serve(answer), interval=0.05, timeout=60),
     ]
-    metrics = ProbeMetrics(CollectorRegistry(), "test")
-    for api in apis:
-        metrics.add_api(api.name, api.interval)
-    stop = asyncio.Event()
-    probing = asyncio.create_task(_probe_until(stop, [(api, Watch(api, prober, metrics)) for api in apis]))
+    fleet = Fleet(prober, ProbeMetrics(CollectorRegistry(), "test"))
+    await fleet.apply(apis)
     for _ in range(5):
         await answered.acquire()
-    stop.set()
-    await probing
+    await fleet.stop()
     assert asked == 1
 
 
@@ -282,7 +279,7 @@ async def test_log_speaks_of_changes(caplog: pytest.LogCaptureFixture) -> None:
         Outcome("timeout", 1, detail="late"),
     ]
     metrics = ProbeMetrics(CollectorRegistry(), "test")
-    metrics.add_api("A", 1)
+    metrics.add_api(Api("A", "http://a.example"))
     watch = Watch(
         Api("A", "http://a.example"), Scripted(*ends, Outcome(None, 0.1), Outcome(None, 0.1)), metrics
     )
@@ -300,7 +297,7 @@ async def test_a_defect_is_logged_without_secrets(caplog: pytest.LogCaptureFixtu
     """A defect in a probe is logged with its place but without its words, and probing goes on."""
     registry = CollectorRegistry()
     metrics = ProbeMetrics(registry, "test")
-    metrics.add_api("A", 1)
+    metrics.add_api(Api("A", "http://a.example"))
     defect = aiohttp.InvalidURL(f"http://a.example/?key={SECRET}")
     watch = Watch(Api("A", "http://a.example"), Scripted(defect, Outcome(None, 0.1)), metrics)
     await watch.probe()

@@ -17,7 +17,8 @@ import collector
 import ml_sidecar
 from alert_rules.settings import DEFAULT
 from collector import contract as raw
-from collector.metrics import MAX_QUOTAS_PER_API, ProbeMetrics, set_config_loaded
+from collector.api import Api
+from collector.metrics import MAX_QUOTAS_PER_API, ProbeMetrics, ReloadMetrics
 from collector.outcome import Outcome
 from collector.quota import Quota
 from collector.system_metrics import SystemCollector
@@ -40,7 +41,8 @@ ATTEMPTS: Final = {
 }
 """Counter of failures to what was attempted; series are exported or dropped."""
 COUNTED: Final = {
-    "collector/service.py: _log_change": raw.ERRORS,
+    "collector/watch.py: _log_change": raw.ERRORS,
+    "collector/reload.py: load": raw.RELOAD_SUCCESS,
     "prometheus_unreachable": ml.QUERY_FAILURES,
     "training_failed": ml.TRAININGS,
     "training_rejected": ml.TRAININGS,
@@ -126,7 +128,7 @@ def test_m4_an_api_cannot_invent_labels_without_end() -> None:
     """Of the quotas that an API states, ten are kept."""
     registry = CollectorRegistry()
     metrics = ProbeMetrics(registry, "test")
-    metrics.add_api("Weather", 15)
+    metrics.add_api(Api("Weather", "http://a.example", interval=15))
     for number in range(50):
         metrics.record("Weather", Outcome(None, 0.1, {}, (Quota(f"q{number}", 5, 5, 1.0),)))
     text = generate_latest(registry).decode()
@@ -204,8 +206,8 @@ def test_m9_counters_start_at_zero() -> None:
             for label in metric.labels
         ]
         for row in product(*values):
-            own = ",".join(f'{label}="{value}"' for label, value in zip(metric.labels, row, strict=True))
-            assert f'{metric.name}{{api_name="Weather",environment="test",{own}}} 0.0\n' in text
+            own = "".join(f',{label}="{value}"' for label, value in zip(metric.labels, row, strict=True))
+            assert f'{metric.name}{{api_name="Weather",environment="test"{own}}} 0.0\n' in text
 
 
 def test_m10_stages_say_what_came_in_what_went_out_and_when() -> None:
@@ -279,8 +281,8 @@ def fresh_registry() -> CollectorRegistry:
     """Return the collector's registry as it is before the first probe."""
     registry = CollectorRegistry()
     registry.register(SystemCollector("test"))
-    set_config_loaded(registry, "test")
-    ProbeMetrics(registry, "test").add_api("Weather", 15)
+    ReloadMetrics(registry, "test").succeeded()
+    ProbeMetrics(registry, "test").add_api(Api("Weather", "http://a.example", interval=15))
     return registry
 
 
@@ -288,9 +290,9 @@ def filled_registry() -> CollectorRegistry:
     """Return a registry in which every metric of the collector has a sample."""
     registry = CollectorRegistry()
     registry.register(SystemCollector("test"))
-    set_config_loaded(registry, "test")
+    ReloadMetrics(registry, "test").succeeded()
     metrics = ProbeMetrics(registry, "test")
-    metrics.add_api("Weather", 15)
+    metrics.add_api(Api("Weather", "http://a.example", interval=15))
     metrics.record("Weather", Outcome(None, 0.1, {"dns": 0.1}, (Quota("requests", 5, 5, 1.0),), 9e9))
     return registry
 

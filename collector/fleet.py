@@ -1,0 +1,76 @@
+"""All APIs that are probed, each by a task of its own, and what a new configuration changes about them."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from collector.schedule import offset, run_every
+from collector.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from collector.api import Api
+    from collector.metrics import ProbeMetrics
+    from collector.probe import Prober
+
+
+class _Running(NamedTuple):
+    api: Api
+    task: asyncio.Task[None]
+
+
+class Fleet:
+    """Probes APIs on schedule; `len` is how many.
+
+    Args:
+        prober: Sends the probes.
+        metrics: Counts them.
+    """
+
+    def __init__(self, prober: Prober, metrics: ProbeMetrics) -> None:
+        self._prober = prober
+        self._metrics = metrics
+        self._running: dict[str, _Running] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    async def apply(self, apis: Sequence[Api]) -> None:
+        """Probe these APIs from now on.
+
+        One that has not changed keeps its schedule, its connection and the probe under way; one of the same name keeps its
+        counters. The series of one that is gone end.
+        """
+        wanted = {api.name: api for api in apis}
+        changed = [name for name, (api, _) in self._running.items() if wanted.get(name) != api]
+        await self._stop(changed)
+        for name in changed:
+            if name not in wanted:
+                self._metrics.remove_api(name)
+        for name, api in wanted.items():
+            if name not in self._running:
+                self._start(api)
+        await self._prober.close_unused(apis)
+
+    async def stop(self) -> None:
+        """Probe nothing any more."""
+        await self._stop(list(self._running))
+
+    def _start(self, api: Api) -> None:
+        self._metrics.add_api(api)
+        watch = Watch(api, self._prober, self._metrics)
+        missed = partial(self._metrics.miss, api.name)
+        task = asyncio.create_task(
+            run_every(api.interval, offset(api.name, api.interval), watch.probe, missed)
+        )
+        self._running[api.name] = _Running(api, task)
+
+    async def _stop(self, names: list[str]) -> None:
+        tasks = [self._running.pop(name).task for name in names]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)

@@ -1,0 +1,200 @@
+"""New configurations while the collector runs: in a process of its own, as a user would."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from prometheus_client import CollectorRegistry, generate_latest, parser
+
+from collector.api import Api
+from collector.fleet import Fleet
+from collector.metrics import ProbeMetrics, ReloadMetrics
+from collector.reload import Reloader, Source
+from tests.collector.test_service import running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from collector.probe import Prober
+
+pytestmark = pytest.mark.integration
+
+
+class Fine(BaseHTTPRequestHandler):
+    """An API that works."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def api_url() -> Iterator[str]:
+    """Give the URL of a server that answers everything."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Fine)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+def text(url: str, *names: str, interval: str = "1s") -> str:
+    """Return a configuration of these APIs."""
+    apis = "".join(f"  - {{name: {name}, url: '{url}'}}\n" for name in names)
+    return f"defaults: {{interval: {interval}}}\napis:\n{apis}"
+
+
+class Collector:
+    """A running collector, asked over HTTP."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Return a sample's value; None if there is no such sample."""
+        exposition = requests.get(f"{self.url}/metrics", timeout=10).text
+        for family in parser.text_string_to_metric_families(exposition):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    return sample.value
+        return None
+
+    def probes(self, api: str) -> float | None:
+        """Return how many probes of an API succeeded; None if it has no series."""
+        return self.value("rapidapi_api_requests_total", api_name=api, status="success")
+
+    def reload_success(self) -> float | None:
+        """Return what the contract's metric says of the last load."""
+        return self.value("rapidapi_collector_config_reload_success")
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Return when a condition holds."""
+    deadline = time.monotonic() + 40
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def replace(path: Path, content: str) -> None:
+    """Replace a file in one step, as editors do."""
+    other = path.with_suffix(".new")
+    other.write_text(content, encoding="utf-8")
+    other.replace(path)
+
+
+def test_hangup(tmp_path: Path, api_url: str) -> None:
+    """SIGHUP adds and removes APIs, and refuses a bad file; counters of those that stay go on, those of others end."""
+    config = tmp_path / "apis.yml"
+    config.write_text(text(api_url, "stays", "goes"), encoding="utf-8")
+    with running(config) as (process, url):
+        collector = Collector(url)
+        wait_until(lambda: (collector.probes("stays") or 0) >= 2 and collector.probes("goes"))
+        before = collector.probes("stays") or 0
+
+        replace(config, text(api_url, "stays", "comes"))
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: collector.probes("comes"))
+        assert (collector.probes("stays") or 0) >= before
+        assert collector.probes("goes") is None
+        assert requests.get(f"{url}/health", timeout=10).json()["apis"] == 2
+
+        loaded = collector.value("rapidapi_collector_config_reload_timestamp_seconds")
+        replace(config, text(api_url, "stays", "stays"))
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: collector.reload_success() == 0)
+        assert collector.value("rapidapi_collector_config_reload_timestamp_seconds") == loaded
+        in_service = collector.probes("comes") or 0
+        wait_until(lambda: (collector.probes("comes") or 0) > in_service)
+
+        for _ in range(200):
+            process.send_signal(signal.SIGHUP)
+        replace(config, text(api_url, "stays"))
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: collector.reload_success() == 1)
+        assert (collector.probes("stays") or 0) > before
+        assert collector.probes("comes") is None
+
+
+def test_config_map(tmp_path: Path, api_url: str) -> None:
+    """A file behind symbolic links that are swapped, as Kubernetes does it, is noticed without a signal."""
+    for version, name in (("v1", "old"), ("v2", "new")):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "apis.yml").write_text(text(api_url, name), encoding="utf-8")
+    (tmp_path / "..data").symlink_to("v1")
+    config = tmp_path / "apis.yml"
+    config.symlink_to("..data/apis.yml")
+    with running(config) as (_, url):
+        collector = Collector(url)
+        wait_until(lambda: collector.probes("old"))
+        (tmp_path / "..tmp").symlink_to("v2")
+        os.replace(tmp_path / "..tmp", tmp_path / "..data")  # noqa: PTH105 - a link, not what it points to
+        wait_until(lambda: collector.probes("new"))
+        assert collector.probes("old") is None
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_reload_over_http(tmp_path: Path, api_url: str, *, enabled: bool) -> None:
+    """`POST /-/reload` loads the file and says what is wrong with it, if that was allowed; a GET never does."""
+    config = tmp_path / "apis.yml"
+    config.write_text(text(api_url, "A"), encoding="utf-8")
+    environ = {"COLLECTOR_ENABLE_RELOAD": "true"} if enabled else {}
+    with running(config, **environ) as (_, url):
+        replace(config, text(api_url, "A", "B"))
+        answer = requests.post(f"{url}/-/reload", timeout=10)
+        if not enabled:
+            assert (answer.status_code, "COLLECTOR_ENABLE_RELOAD" in answer.text) == (403, True)
+            return
+        assert (answer.status_code, answer.text) == (200, "reloaded\n")
+        assert requests.get(f"{url}/health", timeout=10).json()["apis"] == 2
+        replace(config, "apis: 5\n")
+        answer = requests.post(f"{url}/-/reload", timeout=10)
+        assert answer.status_code == 500
+        assert answer.text.startswith(f"{config}:1: apis: ")
+        assert requests.get(f"{url}/-/reload", timeout=10).status_code == 405
+
+
+async def test_a_load_leaves_alone_what_has_not_changed(tmp_path: Path, prober: Prober, api_url: str) -> None:
+    """An unchanged API keeps its task, and with it its schedule and a probe under way; a changed one gets a new one."""
+    config = tmp_path / "apis.yml"
+    config.write_text(text(api_url, "A", "B"), encoding="utf-8")
+    registry = CollectorRegistry()
+    fleet = Fleet(prober, ProbeMetrics(registry, "test"))
+    reloader = Reloader(Source(config), fleet, ReloadMetrics(registry, "test"))
+    assert await reloader.load() is None
+    before = {name: running.task for name, running in fleet._running.items()}
+    config.write_text(
+        text(api_url, "A", "B") + "  - {name: C, url: 'http://127.0.0.1:9'}\n", encoding="utf-8"
+    )
+    assert await reloader.load() is None
+    after = {name: running.task for name, running in fleet._running.items()}
+    assert (after["A"], after["B"], len(fleet)) == (before["A"], before["B"], 3)
+    config.write_text(text(api_url, "A", "B", interval="2s"), encoding="utf-8")
+    assert await reloader.load() is None
+    assert not set(before.values()) & {running.task for running in fleet._running.values()}
+    assert len(fleet) == 2
+    await fleet.stop()
+
+
+def test_nothing_is_left_of_an_api_that_is_gone() -> None:
+    """Every series of a removed API ends, those of the others stay."""
+    registry = CollectorRegistry()
+    metrics = ProbeMetrics(registry, "test")
+    for name in ("goes", "stays"):
+        metrics.add_api(Api(name, "http://a.example"))
+    metrics.remove_api("goes")
+    exposition = generate_latest(registry).decode()
+    assert "goes" not in exposition
+    assert "stays" in exposition
