@@ -32,6 +32,7 @@ class Api:
         follow_redirects: Follow redirects; each costs the same timeout's time.
         reuse_connection: Keep the connection open between probes, instead of measuring a new one each time.
         ip_version: 4 or 6 to use that only; None for either.
+        allow_link_local: Connect to link-local addresses and those of cloud metadata too.
         proxy: URL of an HTTP proxy; None for none.
         quota_reserve: Requests of each stated quota that probing does not touch; None to use it up.
         tls: Authorities to trust and the client's certificate; None for the system's and none.
@@ -50,6 +51,7 @@ class Api:
     follow_redirects: bool = False
     reuse_connection: bool = False
     ip_version: Literal[4, 6] | None = None
+    allow_link_local: bool = False
     proxy: str | None = field(default=None, repr=False)
     quota_reserve: int | None = None
     tls: Tls | None = None

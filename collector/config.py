@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+from yarl import URL
 
+from collector.addresses import is_refused
 from collector.api import Api
 from collector.config_errors import REMEDIES, problems
 from collector.config_file import DEFAULT_TIMEOUT, ApisFile, Defaults, Entry
@@ -44,7 +46,7 @@ def load_config(path: Path | str, environ: Mapping[str, str] | None = None) -> t
     except ValidationError as error:
         raise ConfigError(source, *problems(error, document)) from None  # the cause would print the values
     apis = tuple(_resolve(file.defaults, entry) for entry in file.apis)
-    if wrong := [*_duplicates(apis, document), *_long_timeouts(apis, document)]:
+    if wrong := [*_duplicates(apis, document), *_long_timeouts(apis, document), *_refused(apis, document)]:
         raise ConfigError(source, *wrong)
     return apis
 
@@ -101,3 +103,11 @@ def _long_timeouts(apis: tuple[Api, ...], document: Document) -> Iterator[Proble
             what = f"the timeout of {api.timeout:g} s is longer than the interval of {api.interval:g} s"
             line = document.line(("apis", index, "timeout"))
             yield Problem(f"apis[{index}].timeout", what, f"write at most {api.interval:g}s", line)
+
+
+def _refused(apis: tuple[Api, ...], document: Document) -> Iterator[Problem]:
+    for index, api in enumerate(apis):
+        if not api.allow_link_local and is_refused(URL(api.url).host or ""):
+            line = document.line(("apis", index, "url"))
+            remedy = "write `allow_link_local: true` beside it if it is meant"
+            yield Problem(f"apis[{index}].url", "a link-local or metadata address", remedy, line)

@@ -34,6 +34,7 @@ REMEDIES: Final = {
     "expected_status": "write a code such as 200 or a list such as [200, 404], or leave it out for any 2xx",
     "reuse_connection": "write true or false",
     "follow_redirects": "write true or false",
+    "allow_link_local": "write true or false",
     "max_body": "write bytes or a size such as 64kB or 1MB",
     "ip_version": "write 4 or 6, or leave it out for both",
     "proxy": "write an address such as `proxy: http://proxy.example:3128`",

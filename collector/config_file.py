@@ -42,6 +42,8 @@ class Defaults(Strict):
     """An HTTP proxy to go through, such as `http://proxy.example:3128`; variables such as `http_proxy` are not read."""
     ip_version: Literal[4, 6] | None = None
     """Use IPv4 or IPv6 only; both if left out."""
+    allow_link_local: bool = False
+    """Allow link-local addresses and those of cloud metadata, which are refused otherwise, also behind a name or a redirect."""
     follow_redirects: bool = False
     """Follow up to ten redirects. Headers and body are not sent on to another host."""
     reuse_connection: bool = False

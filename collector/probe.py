@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self, cast
 
 import aiohttp
 
+from collector.addresses import is_refused
 from collector.body import BodyError, read_body, unpacked
 from collector.errors import system_words
 from collector.outcome import Outcome, reason_for_status
@@ -72,6 +73,10 @@ class Prober:
             if following is None:
                 return outcome
             request = following
+            if not api.allow_link_local and is_refused(
+                request.url.host or ""
+            ):  # which a proxy would not know
+                raise RedirectError("a redirect to a link-local or metadata address")
         raise RedirectError(f"more than {_MAX_REDIRECTS} redirects")
 
     async def _send(self, api: Api, request: Request, clock: PhaseClock) -> tuple[Outcome, Request | None]:

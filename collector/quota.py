@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DEFAULT_QUOTA: Final = "requests"
-_HEADER: Final = re.compile(r"x-ratelimit-(?:(?P<quota>.+)-)?(?P<part>limit|remaining|reset)", re.IGNORECASE)
+_HEADER: Final = re.compile(
+    r"x-ratelimit-(?:(?P<quota>.{1,64})-)?(?P<part>limit|remaining|reset)", re.IGNORECASE
+)
 _NUMBER: Final = re.compile(r"\s*(-?\d{1,15}(?:\.\d{1,9})?)")
 _EARLIEST_UNIX_TIME: Final = 1e9
 _EARLIEST_UNIX_MILLISECONDS: Final = 1e12

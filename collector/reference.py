@@ -30,6 +30,10 @@ Secrets stay out of the file: `${VAR}` is the value of an environment variable, 
 `VAR_FILE` names, and a key that ends in `_file` names a file whose content is used, without the line break at its end. Relative paths begin at the configuration file's folder. No secret appears in
 a metric, a log or an error.
 
+The collector is no proxy: it probes what stands in this file and nothing that a request names. A response's body is read up to
+`max_body`, unpacked no further, and never logged. Conditions on bodies are checked between other probes: keep `max_body` small where
+there are some. Behind a `proxy` it is the proxy that looks names up, so that only addresses written as such are refused.
+
 The file is loaded again when it changes (a look every five seconds, swapped links of a Kubernetes ConfigMap included), on SIGHUP,
 and on `POST /-/reload` with `COLLECTOR_ENABLE_RELOAD=true`. A file with a mistake is refused: the former configuration stays in
 service, `rapidapi_collector_config_reload_success` is 0 and the log names the line. APIs that have not changed keep their counters

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import aiohttp
 
+from collector.addresses import guarded_socket
 from collector.connection import TimedConnector, TimedResponse
 from collector.phases import phase_trace
 from collector.resolver import ThreadPerLookupResolver
@@ -28,10 +29,11 @@ class _Way(NamedTuple):
     reuse: bool
     ip_version: int | None
     tls: Tls | None
+    allow_link_local: bool
 
 
 def _way(api: Api) -> _Way:
-    return _Way(api.reuse_connection, api.ip_version, api.tls)
+    return _Way(api.reuse_connection, api.ip_version, api.tls, api.allow_link_local)
 
 
 class Transport:
@@ -74,6 +76,7 @@ class Transport:
             ssl=way.tls.context() if way.tls else self._ssl_context or True,
             use_dns_cache=False,
             family=_FAMILIES[way.ip_version],
+            socket_factory=None if way.allow_link_local else guarded_socket,
             **({"keepalive_timeout": _KEEPALIVE_SECONDS} if way.reuse else {"force_close": True}),
         )
         return aiohttp.ClientSession(

@@ -16,6 +16,11 @@ SECRET = "s3cr3t"
 
 MESSAGES = {
     "anchor_in_itself": [": nested too deeply, or an anchor that holds itself; write the values out"],
+    "bad_address": [
+        ":3: apis[0].url: a link-local or metadata address; write `allow_link_local: true` beside it if it is meant",
+        ":5: apis[1].url: a link-local or metadata address; write `allow_link_local: true` beside it if it is meant",
+        ":10: apis[3].url: a link-local or metadata address; write `allow_link_local: true` beside it if it is meant",
+    ],
     "bad_connection": [
         ":2: defaults.proxy: not an http:// URL; write an address such as `proxy: http://proxy.example:3128`",
         ":3: defaults.ip_version: input should be 4 or 6; write 4 or 6, or leave it out for both",
@@ -108,10 +113,10 @@ MESSAGES = {
     "not_utf8": [": not UTF-8 text; save the file as UTF-8"],
     "unknown_api_key": [
         ":4: apis[0].intervall: unknown key; did you mean `interval`?",
-        ":5: apis[0].colour: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve, name, url",
+        ":5: apis[0].colour: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve, name, url",
     ],
     "unknown_default_key": [
-        ":2: defaults.url: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve"
+        ":2: defaults.url: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve"
     ],
     "unknown_top_key": [
         ":1: apis: missing; write `apis:` and below it at least one entry with `name:` and `url:`",

@@ -1,0 +1,206 @@
+"""The collector is no proxy, reads no cloud's secrets, and keeps its own."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import signal
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from aiohttp import web
+
+from collector import addresses
+from collector.addresses import is_refused
+from collector.api import Api
+from collector.quota import parse_quotas
+from collector.resolver import ThreadPerLookupResolver
+from tests.collector.test_service import running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from collector.probe import Prober
+    from tests.collector.conftest import Serve
+
+SECRET = "s3cr3t"
+REFUSED = "a link-local or metadata address; write `allow_link_local: true` if it is meant"
+
+
+@pytest.mark.parametrize(
+    ("address", "refused"),
+    [
+        ("169.254.169.254", True),
+        ("169.254.0.1", True),
+        ("fe80::1", True),
+        ("fe80::1%eth0", True),
+        ("fd00:ec2::254", True),
+        ("100.100.100.200", True),
+        ("168.63.129.16", True),
+        ("::ffff:169.254.169.254", True),
+        ("64:ff9b::a9fe:a9fe", True),
+        ("2002:a9fe:a9fe::1", True),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("10.0.0.1", False),
+        ("93.184.215.14", False),
+        ("example.com", False),
+    ],
+)
+def test_addresses(address: str, *, refused: bool) -> None:
+    """Link-local and metadata addresses are known in each way to write them; all others may be probed."""
+    assert is_refused(address) is refused
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("host", ["169.254.169.254", "0xa9fea9fe", "[::ffff:a9fe:a9fe]"])
+async def test_metadata_is_not_read(prober: Prober, host: str) -> None:
+    """No way to write the address gets a connection."""
+    outcome = await prober.probe(Api("A", f"http://{host}/latest/meta-data"))
+    assert (outcome.reason, outcome.detail) == ("connect", REFUSED)
+
+
+@pytest.mark.integration
+async def test_metadata_is_not_read_behind_a_name(prober: Prober, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that resolves to the address is refused when the connection is made, not before."""
+
+    def look_up(*_: object, **__: object) -> object:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert await ThreadPerLookupResolver().resolve("rebound.example")
+    outcome = await prober.probe(Api("A", "http://rebound.example/"))
+    assert (outcome.reason, outcome.detail) == ("connect", REFUSED)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("through_proxy", [False, True])
+async def test_metadata_is_not_read_behind_a_redirect(
+    serve: Serve, prober: Prober, *, through_proxy: bool
+) -> None:
+    """An API cannot send the collector there either, with a proxy between or without."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "http://169.254.169.254/"})
+
+    url = await serve(answer)
+    api = Api("A", url, follow_redirects=True, proxy=url if through_proxy else None)
+    outcome = await prober.probe(api)
+    assert (outcome.reason, outcome.detail) == ("body", "a redirect to a link-local or metadata address")
+
+
+@pytest.mark.integration
+async def test_what_is_allowed_is_probed(
+    serve: Serve, prober: Prober, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who allows it can probe such an address; loopback stands for one here, so that nothing leaves the machine."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    url = await serve(answer)
+    monkeypatch.setattr(addresses, "_METADATA", {ipaddress.ip_address("127.0.0.1")})
+    assert (await prober.probe(Api("A", url))).detail == REFUSED
+    assert (await prober.probe(Api("A", url, allow_link_local=True))).reason is None
+
+
+def test_a_quota_has_a_short_name() -> None:
+    """What an API writes into a header's name does not become a label of any length."""
+    assert parse_quotas([(f"X-RateLimit-{'x' * 65}-Limit", "5")], 0.0) == ()
+
+
+class Nosy(BaseHTTPRequestHandler):
+    """An API that throws back all that it was sent, and fails in turn in different ways."""
+
+    def do_POST(self) -> None:
+        """Echo, under a status that the path names."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        told = f"{self.path} {self.headers} {body!r}".encode()
+        if "reset" in self.path:
+            self.connection.close()
+            return
+        self.send_response(int(self.path[1:4]))
+        self.send_header("Location", f"http://{SECRET}:x/")
+        self.send_header("X-RateLimit-Requests-Limit", SECRET)
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def handle_one_request(self) -> None:
+        """Bear that the connection is closed."""
+        try:
+            super().handle_one_request()
+        except (OSError, ValueError):
+            self.close_connection = True
+
+
+@pytest.fixture
+def nosy() -> Iterator[str]:
+    """Give the URL of such an API."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Nosy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.integration
+def test_secrets_stay_secret(tmp_path: Path, nosy: str) -> None:
+    """However an API fails and whatever it throws back: no metric, no answer and no log, at its loudest, has a secret."""
+    paths = ["200", "302", "401", "429", "500", "reset"]
+    (tmp_path / "token.txt").write_text(f"{SECRET}\n", encoding="utf-8")
+    apis = [
+        {
+            "name": path,
+            "url": f"{nosy}/{path}?key=${{KEY}}",
+            "headers": {"X-Key": "${KEY}"},
+            "body": "${KEY}",
+            "bearer": {"token_file": "token.txt"},
+            "expected_body": {"contains": "${KEY}!", "json": [{"path": "$.x", "equals": 1}]},
+        }
+        for path in paths
+    ]
+    apis.append({"name": "proxied", "url": nosy, "proxy": "http://me:${KEY}@127.0.0.1:9", "body": "x"})
+    config = tmp_path / "apis.yml"
+    defaults = {"interval": 1, "method": "POST", "follow_redirects": True}
+    config.write_text(json.dumps({"defaults": defaults, "apis": apis}), encoding="utf-8")
+    environ = {"KEY": SECRET, "LOG_LEVEL": "DEBUG", "COLLECTOR_ENABLE_RELOAD": "true"}
+    with running(config, **environ) as (process, url):
+        said = ""
+        deadline = time.monotonic() + 30
+        while said.count('status="error"} 0.0') or said.count('status="error"}') < len(apis):
+            said = requests.get(f"{url}/metrics", timeout=10).text
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        said += requests.get(f"{url}/health", timeout=10).text
+        config.write_text(json.dumps({"apis": [{"name": 5, "url": f"ftp://{SECRET}"}]}), encoding="utf-8")
+        said += requests.post(f"{url}/-/reload", timeout=10).text
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert process.stderr is not None
+        said += process.stderr.read()
+    assert "fails: connect" in said
+    assert "fails: body" in said
+    assert "apis[0].url: not an http:// or https:// URL with a host" in said
+    assert SECRET not in said
+
+
+@pytest.mark.integration
+def test_no_address_from_outside_is_probed(tmp_path: Path, nosy: str) -> None:
+    """Nobody can have the collector ask an address by asking the collector."""
+    config = tmp_path / "apis.yml"
+    config.write_text(f"apis: [{{name: A, url: '{nosy}/200', interval: 1h}}]", encoding="utf-8")
+    with running(config) as (_, url):
+        for path in ("/probe", "/metrics/x", "/"):
+            assert requests.get(f"{url}{path}", params={"target": nosy}, timeout=10).status_code == 404
+        assert requests.get(f"{url}/metrics", params={"target": nosy}, timeout=10).status_code == 200
+        through = requests.get(f"{nosy}/200", proxies={"http": url}, timeout=10)
+        assert through.status_code == 404
