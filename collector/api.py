@@ -36,6 +36,7 @@ class Api:
         proxy: URL of an HTTP proxy; None for none.
         quota_reserve: Requests of each stated quota that probing does not touch; None to use it up.
         tls: Authorities to trust and the client's certificate; None for the system's and none.
+        depends_on: Names of the APIs without which it cannot work.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Api:
     proxy: str | None = field(default=None, repr=False)
     quota_reserve: int | None = None
     tls: Tls | None = None
+    depends_on: tuple[str, ...] = ()
 
     def expects(self, status: int) -> bool:
         """Return whether an answer with this status code is a success."""

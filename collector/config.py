@@ -15,6 +15,7 @@ from collector.api import Api
 from collector.config_errors import REMEDIES, problems
 from collector.config_file import DEFAULT_TIMEOUT, ApisFile, Defaults, Entry
 from collector.errors import ConfigError, Problem
+from collector.parents import wrong_parents
 from collector.secret_values import Surroundings
 from collector.yaml_file import Document, read_yaml
 
@@ -46,7 +47,8 @@ def load_config(path: Path | str, environ: Mapping[str, str] | None = None) -> t
     except ValidationError as error:
         raise ConfigError(source, *problems(error, document)) from None  # the cause would print the values
     apis = tuple(_resolve(file.defaults, entry) for entry in file.apis)
-    if wrong := [*_duplicates(apis, document), *_long_timeouts(apis, document), *_refused(apis, document)]:
+    checks = (_duplicates, _long_timeouts, _refused, wrong_parents)
+    if wrong := [found for check in checks for found in check(apis, document)]:
         raise ConfigError(source, *wrong)
     return apis
 
@@ -64,7 +66,7 @@ def _resolve(defaults: Defaults, entry: Entry) -> Api:
     values["tls"] = values["tls"] and values["tls"].settings()
     if "timeout" not in defaults.model_fields_set | entry.model_fields_set:
         values["timeout"] = min(DEFAULT_TIMEOUT, values["interval"])
-    return Api(name=entry.name, url=entry.url, **values)
+    return Api(name=entry.name, url=entry.url, depends_on=entry.depends_on, **values)
 
 
 def _authentication(defaults: Defaults, entry: Entry) -> list[Any]:

@@ -26,6 +26,7 @@ REMEDIES: Final = {
     "defaults": "write keys such as `interval: 60s` below `defaults:`",
     "name": "write any text, in quotes if it looks like a number, such as `name: Weather`",
     "url": "write an address such as `url: https://api.example.com/health`",
+    "depends_on": "write the name of another API of this file, or a list of names",
     "method": "write one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
     "headers": "write `Name: value` below `headers:`, numbers in quotes",
     "body": 'write text, in quotes if it looks like YAML, such as `body: \'{"city": "Bern"}\'`',

@@ -10,7 +10,7 @@ from collector.body_checks import BodyChecks
 from collector.credentials import BasicAuth, Bearer, RapidApi, TlsFiles
 from collector.secret_values import Text, wrong
 from collector.strict import Strict, given
-from collector.values import Bytes, Headers, ProxyUrl, Seconds, Statuses, WebUrl
+from collector.values import Bytes, Headers, Names, ProxyUrl, Seconds, Statuses, WebUrl
 
 DEFAULT_INTERVAL: Final = 60.0
 DEFAULT_TIMEOUT: Final = 10.0
@@ -75,6 +75,8 @@ class Entry(Defaults):
     """Any text, unique; the label `api_name`."""
     url: WebUrl
     """An absolute http or https URL. `${VAR}` is filled in."""
+    depends_on: Names = ()
+    """Name of another API, or a list of them, without which this one cannot work: while one is down, alerts of this one are held."""
 
 
 class ApisFile(Strict):

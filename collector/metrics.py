@@ -121,18 +121,22 @@ class ProbeMetrics:
         self._interval = _gauge(contract.PROBE_INTERVAL, registry)
         self._paused = _gauge(contract.PAUSED, registry)
         self._missed = _counter(contract.MISSED, registry)
+        self._parents = _gauge(contract.PARENT_INFO, registry)
 
     def add_api(self, api: Api) -> None:
         """Start an API's series, or go on with them if there was one of this name."""
         self._requests.add_api(api.name, self._environment)
         self._interval.labels(api.name, self._environment).set(api.interval)
         self._missed.labels(api.name, self._environment)
+        _remove([self._parents], api.name, self._environment)  # those of a former configuration
+        for parent in api.depends_on:
+            self._parents.labels(api.name, self._environment, parent).set(1)
         self.set_paused(api.name, None)
 
     def remove_api(self, api_name: str) -> None:
         """End an API's series."""
         self._requests.remove_api(api_name, self._environment)
-        own = (self._last_probe, self._interval, self._paused, self._missed)
+        own = (self._last_probe, self._interval, self._paused, self._missed, self._parents)
         _remove(own, api_name, self._environment)
 
     def miss(self, api_name: str, slots: int) -> None:

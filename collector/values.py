@@ -51,6 +51,13 @@ def _statuses(value: object) -> frozenset[int]:
     return frozenset(codes)
 
 
+def _names(value: object) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else [value]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise wrong("not a name, nor a list of names")
+    return tuple(dict.fromkeys(names))
+
+
 def _web_url(text: str) -> str:
     try:
         url = URL(text)
@@ -120,6 +127,13 @@ Statuses = Annotated[
     frozenset[int],
     BeforeValidator(_statuses),
     WithJsonSchema({"anyOf": [_STATUS, {"type": "array", "items": _STATUS, "minItems": 1}]}),
+]
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_names),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    ),
 ]
 Pattern = Annotated[
     re.Pattern[str], BeforeValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})

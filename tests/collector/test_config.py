@@ -66,6 +66,18 @@ MESSAGES = {
         ":2: apis[0].name: input should be a valid string; write any text, in quotes if it looks like a number, such as `name: Weather`",
         ":4: apis[1].name: input should be a valid string, unable to parse raw data as a unicode string; write any text, in quotes if it looks like a number, such as `name: Weather`",
     ],
+    "bad_parent_names": [
+        ":4: apis[0].depends_on: not a name, nor a list of names; write the name of another API of this file, or a list of names",
+        ":7: apis[1].depends_on: not a name, nor a list of names; write the name of another API of this file, or a list of names",
+    ],
+    "bad_parents": [
+        ":4: apis[0].depends_on: a circle: 'Gateway' needs 'Gateway'; take one of them out",
+        ":7: apis[1].depends_on: no API is called 'Gatewai'; did you mean 'Gateway'?",
+        ":7: apis[1].depends_on: no API is called 'Nobody'; write the name of another API of this file",
+        ":10: apis[2].depends_on: a circle: 'B' needs 'C' needs 'D' needs 'B'; take one of them out",
+        ":13: apis[3].depends_on: a circle: 'C' needs 'D' needs 'B' needs 'C'; take one of them out",
+        ":16: apis[4].depends_on: a circle: 'D' needs 'B' needs 'C' needs 'D'; take one of them out",
+    ],
     "bad_secret_file": [
         ":6: apis[0].rapidapi.key_file: the file nowhere.txt cannot be read (No such file or directory); give the path of a file that the collector may read",
         ":10: apis[1].bearer.token_file: the file tests/bad_config/collector/secrets/empty.txt is empty; write the secret into it",
@@ -113,7 +125,7 @@ MESSAGES = {
     "not_utf8": [": not UTF-8 text; save the file as UTF-8"],
     "unknown_api_key": [
         ":4: apis[0].intervall: unknown key; did you mean `interval`?",
-        ":5: apis[0].colour: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve, name, url",
+        ":5: apis[0].colour: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve, name, url, depends_on",
     ],
     "unknown_default_key": [
         ":2: defaults.url: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve"
@@ -325,3 +337,14 @@ def test_a_file_that_gives_no_value_is_told(
         _with_key(tmp_path, environ | {"KEY_FILE": str(key)})
     assert problem in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+def test_parents(tmp_path: Path) -> None:
+    """One API or several without which another cannot work are named, in any order and several levels deep."""
+    text = """
+        apis:
+          - {name: A, url: 'http://a.example', depends_on: [Login, Gateway]}
+          - {name: Login, url: 'http://l.example', depends_on: Gateway}
+          - {name: Gateway, url: 'http://g.example'}
+    """
+    assert [api.depends_on for api in load(tmp_path, text)] == [("Login", "Gateway"), ("Gateway",), ()]

@@ -198,3 +198,18 @@ def test_nothing_is_left_of_an_api_that_is_gone() -> None:
     exposition = generate_latest(registry).decode()
     assert "goes" not in exposition
     assert "stays" in exposition
+
+
+def test_parents() -> None:
+    """What an API depends on is exposed, and a new configuration leaves none of the former parents behind."""
+    registry = CollectorRegistry()
+    metrics = ProbeMetrics(registry, "test")
+
+    def parents() -> set[str]:
+        (family,) = [found for found in registry.collect() if found.name == "rapidapi_api_parent_info"]
+        assert all((sample.labels["api_name"], sample.value) == ("A", 1) for sample in family.samples)
+        return {sample.labels["parent"] for sample in family.samples}
+
+    for depends_on in (("Gateway", "Login"), ("Login",), ()):
+        metrics.add_api(Api("A", "http://a.example", depends_on=depends_on))
+        assert parents() == set(depends_on)

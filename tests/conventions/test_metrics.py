@@ -292,7 +292,7 @@ def filled_registry() -> CollectorRegistry:
     registry.register(SystemCollector("test"))
     ReloadMetrics(registry, "test").succeeded()
     metrics = ProbeMetrics(registry, "test")
-    metrics.add_api(Api("Weather", "http://a.example", interval=15))
+    metrics.add_api(Api("Weather", "http://a.example", interval=15, depends_on=("Gateway",)))
     metrics.record("Weather", Outcome(None, 0.1, {"dns": 0.1}, (Quota("requests", 5, 5, 1.0),), 9e9))
     return registry
 
