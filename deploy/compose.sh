@@ -34,6 +34,12 @@ urls() { # of what runs
   echo "Grafana's user is admin, the password stands in secrets/grafana_admin_password."
 }
 
+failed() { # what the checks have against the configuration
+  echo "The stack did not start. The checks before the start say:" >&2
+  demo logs --tail 5 check_collector check_prometheus check_alertmanager check_sidecar >&2
+  exit 1
+}
+
 wait_for_scores() {
   echo "Waiting for the models to be trained and every API to be scored"
   demo exec -T ml_sidecar python -c "
@@ -53,12 +59,12 @@ sys.exit(f'The sidecar is not ready after 5 minutes: {said}')
 case "${1:-}" in
   up)
     sh deploy/first_start.sh
-    compose up --detach --build --wait --wait-timeout 300
+    compose up --detach --build --wait --wait-timeout 300 || failed
     urls
     ;;
   up-demo)
     sh deploy/first_start.sh
-    demo up --detach --build --wait --wait-timeout 300
+    demo up --detach --build --wait --wait-timeout 300 || failed
     wait_for_scores
     urls
     echo "The demo's Grafana needs no login to look. Start an incident:"

@@ -29,7 +29,7 @@ from tests.compose.stack import FILE, OURS, ROOT, SERVICES
 from tests.compose.standins import PYTHON_IMAGE, provide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 SKIPPED: Final = 77
 PROJECT: Final = "rapidapi-ml-proof"
@@ -168,6 +168,19 @@ def prove(report: Report) -> None:
     report.tell(f"took {time.monotonic() - begun:.0f} s after the images were there; everything was ended")
 
 
+def page(path: Path, lines: Sequence[str]) -> str:
+    """Return the page with this output in place of what the same versions said before."""
+    earlier = (
+        re.findall(r"^```\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        if path.exists()
+        else []
+    )
+    versions = next(line for line in lines if line.startswith("engine "))
+    kept = [block for block in earlier if versions not in block.splitlines()]
+    blocks = [*kept, "".join(f"{line}\n" for line in lines)]
+    return _PAGE + "".join(f"\n```\n{block}```\n" for block in sorted(blocks))
+
+
 def main() -> int:
     """Run the proof; with `--write`, keep its output as a page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -185,15 +198,14 @@ def main() -> int:
             report.tell(f"FAILED  {one}")
     print("1 failed" if report.failed else "everything holds")  # noqa: T201 - a command's output
     if path and not report.failed:
-        lines = "\n".join(report.lines)
-        path.write_text(f"{_PAGE}\n```\n{lines}\n```\n", encoding="utf-8")
+        path.write_text(page(path, report.lines), encoding="utf-8")
     return int(report.failed)
 
 
 _PAGE: Final = """\
 # The containers, proven on an engine
 
-Output of the last `make compose-test`, which writes this page. It runs `docker-compose.yml` with the profile `demo`; an
+Output of the last `make compose-test` with each pair of engine and compose; it writes this page. It runs `docker-compose.yml` with the profile `demo`; an
 image that can't be pulled is replaced by a stand-in of the same name, built from distribution packages: what is shown
 here then holds for our image, for the compose file, and for Debian's Prometheus and Alertmanager in place of the
 official ones.

@@ -74,8 +74,8 @@ def provide(image: str, tell: Callable[[str], None]) -> bool:
 
 def _without_address(words: str) -> str:
     """The engine's last sentence; whom this machine asks is nobody else's business."""
-    text = re.sub(r'"?https?://\S+', "the registry", words.splitlines()[-1])
-    return re.sub(r"lookup \S+( on \S+)?", "lookup of its name", text)[:300]
+    text = re.sub(r'"?https?://[^\s"]+"?', "the registry", words.splitlines()[-1])
+    return re.sub(r"lookup \S+?( on \S+)?: ", "lookup of its name: ", text)[:300]
 
 
 def _mirror() -> tuple[str, str]:
