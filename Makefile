@@ -47,7 +47,7 @@ logs: ## Follow what the containers say
 
 .PHONY: compose-test
 compose-test: setup ## Prove docker-compose.yml on a real engine, with stand-ins for images that can't be pulled (root; about ten minutes)
-	@$(BIN)/python -m tests.compose.proof --write docs/compose_test.md
+	@$(BIN)/python -m tests.compose.proof --write docs/compose_test.md || [ $$? -eq 77 ] # skipped: the engine's error is shown
 
 .PHONY: test
 test: setup ## Run all tests (real servers on free ports)
