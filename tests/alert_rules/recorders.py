@@ -92,6 +92,7 @@ def recorded_mails() -> Iterator[tuple[str, list[Mail]]]:
                         self.wfile.write(b"250 ok\r\n")
 
     server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True  # a client that never hangs up does not keep the tests from ending
     with _serving(server):
         host, port = server.server_address[:2]
         yield f"{host}:{port}", mails

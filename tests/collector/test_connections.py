@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 import trustme
@@ -109,8 +110,8 @@ async def test_proxy(serve_raw: ServeRaw, prober: Prober) -> None:
     assert outcome.response_time == pytest.approx(sum(outcome.phases.values()))
 
 
-async def test_ip_version(prober: Prober) -> None:
-    """IPv6 alone reaches what listens on ::1, IPv4 alone does not."""
+async def test_ipv6(prober: Prober) -> None:
+    """What listens on ::1 alone is reached, with its address in brackets."""
 
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
@@ -121,7 +122,24 @@ async def test_ip_version(prober: Prober) -> None:
         port = server.sockets[0].getsockname()[1]
         assert (await prober.probe(Api("A", f"http://[::1]:{port}/"))).reason is None
         assert (await prober.probe(Api("A", f"http://[::1]:{port}/", ip_version=6))).reason is None
-        assert (await prober.probe(Api("A", f"http://localhost:{port}/", ip_version=4))).reason == "connect"
+
+
+@pytest.mark.parametrize(
+    ("ip_version", "family"), [(None, socket.AF_UNSPEC), (4, socket.AF_INET), (6, socket.AF_INET6)]
+)
+async def test_ip_version(
+    prober: Prober, monkeypatch: pytest.MonkeyPatch, ip_version: Literal[4, 6] | None, family: int
+) -> None:
+    """A name is looked up for the version that the API wants only."""
+    asked = []
+
+    def look_up(*_: object, family: int, **__: object) -> object:
+        asked.append(family)
+        raise socket.gaierror(socket.EAI_NONAME, "nothing")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    outcome = await prober.probe(Api("A", "http://api.example/", ip_version=ip_version))
+    assert (outcome.reason, asked) == ("dns", [family])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+import tracemalloc
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from collector.api import Api
+from collector.body import BodyError, unpacked
 from collector.body_checks import BodyChecks
 
 if TYPE_CHECKING:
@@ -104,6 +106,18 @@ async def test_packed_bodies(
     checks = expected({"path": "$.status", "equals": "ok"})
     outcome = await prober.probe(Api("A", await serve(answer), expected_body=checks, max_body=200_000))
     assert (outcome.reason, outcome.detail) == (("body", problem) if problem else (None, ""))
+
+
+async def test_a_bomb_does_not_fill_the_memory() -> None:
+    """Of a body that unpacks into 100 MB no more than the limit is ever in memory."""
+    packed = bomb()
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyError):
+            await unpacked(packed, "gzip", 200_000)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 async def test_no_json(serve: Serve, prober: Prober) -> None:

@@ -236,6 +236,26 @@ async def test_a_hanging_api_delays_no_other(serve: Serve, prober: Prober) -> No
     assert asked == 1
 
 
+async def test_missed_slots_are_counted(serve: Serve, prober: Prober) -> None:
+    """An API that takes longer than its interval is not asked twice at a time, and what it cost is in a metric."""
+
+    asked = asyncio.Semaphore(0)
+
+    async def slowly(_request: web.Request) -> web.Response:
+        asked.release()
+        await asyncio.sleep(0.2)
+        return web.Response()
+
+    registry = CollectorRegistry()
+    fleet = Fleet(prober, ProbeMetrics(registry, "test"))
+    await fleet.apply([Api("slow", await serve(slowly), interval=0.05)])
+    labels = {"api_name": "slow", "environment": "test"}
+    for _ in range(3):
+        await asked.acquire()
+    await fleet.stop()
+    assert (registry.get_sample_value("rapidapi_api_missed_probes_total", labels) or 0) >= 2
+
+
 async def test_a_hanging_name_server_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many lookups that hang do not keep another from being answered."""
     release = threading.Event()
