@@ -238,7 +238,6 @@ async def test_a_hanging_api_delays_no_other(serve: Serve, prober: Prober) -> No
 
 async def test_missed_slots_are_counted(serve: Serve, prober: Prober) -> None:
     """An API that takes longer than its interval is not asked twice at a time, and what it cost is in a metric."""
-
     asked = asyncio.Semaphore(0)
 
     async def slowly(_request: web.Request) -> web.Response:
