@@ -22,6 +22,8 @@ MARK: Final = "k3y-that-must-not-be-seen"
 """The secrets of the test: whoever finds it somewhere has found a leak."""
 VICTIM: Final = "email-validator"
 _HEALTHY_SECONDS: Final = 300.0
+_MOST_SERIES: Final = 160
+"""Of one API in Prometheus: 80 of the sidecar, the rest raw and recorded."""
 _UNITS: Final = {"M": 2**20, "G": 2**30}
 
 
@@ -191,6 +193,18 @@ def within_limits(stack: Stack) -> str:
         peak = _peak(stack.process(service))
         told.append(f"{service} {peak / 2**20:.0f} of {allowed / 2**20:.0f} MiB")
     return "peak memory, with files read: " + ", ".join(told)
+
+
+def cost(stack: Stack) -> str:
+    """What an API costs in series, and the servers in processor time; a size to plan by, not a limit."""
+    series = stack.value('count({api_name!=""})') / len(FLEET)
+    if not series <= _MOST_SERIES:
+        raise NotProvedError(f"{series} series for each API")
+    samples = stack.value("rate(prometheus_tsdb_head_samples_appended_total[2m])")
+    rows = stack.query("sum by (job) (rate(process_cpu_seconds_total[3m])) * 100")
+    rows += stack.query("sum by (job) (avg_over_time(rapidapi_system_cpu_percent[3m]))")
+    shares = ", ".join(f"{row['metric']['job']} {float(row['value'][1]):.1f} %" for row in rows)
+    return f"{series:.0f} series for each API, {samples:.0f} samples a second; of one processor: {shares}"
 
 
 def _peak(process: Path) -> int:

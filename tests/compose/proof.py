@@ -159,6 +159,7 @@ def prove(report: Report) -> None:
             report.prove("containers", lambda: checks.hardened(stack))
             report.prove("networks", lambda: checks.on_loopback(stack))
             report.prove("an incident", lambda: checks.incident(stack))
+            report.prove("cost", lambda: checks.cost(stack))
             report.prove("limits", lambda: checks.within_limits(stack))
             report.prove("kill -9", lambda: checks.heals(stack))
             report.prove("down and up", lambda: checks.keeps(stack, UP, services))
