@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import PrivateAttr, model_validator
 
 from collector.secret_values import ReadableFile, Secret, SecretFile, wrong
 from collector.strict import Strict, given
@@ -85,37 +85,6 @@ class Bearer(Strict):
         return {"Authorization": f"Bearer {self.token or self.token_file}"}
 
 
-class TlsFiles(Strict):
-    """Whom to trust, and how to identify ourselves. Other files are read again when the configuration is."""
-
-    ca_file: ReadableFile | None = None
-    """PEM file of the authorities to trust instead of the system's."""
-    cert_file: ReadableFile | None = None
-    """PEM file of the client's certificate, for APIs that ask for one (mTLS)."""
-    key_file: ReadableFile | None = None
-    """PEM file of the certificate's key, unencrypted; left out if `cert_file` holds it."""
-
-    @model_validator(mode="after")
-    def _usable(self) -> Self:
-        if self.key_file and not self.cert_file:
-            raise wrong("`key_file` without `cert_file`", "write the certificate's file too")
-        try:
-            self.settings().context()
-        except (OSError, ssl.SSLError) as error:
-            words = getattr(error, "reason", None) or "not PEM"
-            raise wrong(
-                f"a file is no usable certificate or key ({words})", "give PEM files that fit"
-            ) from None
-        return self
-
-    def settings(self) -> Tls:
-        """Return the same for the prober, told apart by what the files hold now."""
-        digest = hashlib.sha256()
-        for path in (self.ca_file, self.cert_file, self.key_file):
-            digest.update(hashlib.sha256(Path(path).read_bytes()).digest() if path else b"-")
-        return Tls(self.ca_file, self.cert_file, self.key_file, digest.hexdigest())
-
-
 @dataclass(frozen=True, slots=True)
 class Tls:
     """The files of one TLS configuration, and a digest of what they held when the configuration was read."""
@@ -136,3 +105,39 @@ class Tls:
             # An empty password, lest an encrypted key asks for one on the terminal.
             context.load_cert_chain(self.cert_file, self.key_file, password="")
         return context
+
+
+class TlsFiles(Strict):
+    """Whom to trust, and how to identify ourselves. Other files are read again when the configuration is."""
+
+    ca_file: ReadableFile | None = None
+    """PEM file of the authorities to trust instead of the system's."""
+    cert_file: ReadableFile | None = None
+    """PEM file of the client's certificate, for APIs that ask for one (mTLS)."""
+    key_file: ReadableFile | None = None
+    """PEM file of the certificate's key, unencrypted; left out if `cert_file` holds it."""
+    _settings: Tls = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if self.key_file and not self.cert_file:
+            raise wrong("`key_file` without `cert_file`", "write the certificate's file too")
+        try:
+            self._settings = self._read()
+            self._settings.context()
+        except (OSError, ssl.SSLError) as error:
+            words = getattr(error, "reason", None) or "not PEM"
+            raise wrong(
+                f"a file is no usable certificate or key ({words})", "give PEM files that fit"
+            ) from None
+        return self
+
+    def settings(self) -> Tls:
+        """Return the same for the prober, told apart by what the files held when the configuration was read."""
+        return self._settings
+
+    def _read(self) -> Tls:
+        digest = hashlib.sha256()
+        for path in (self.ca_file, self.cert_file, self.key_file):
+            digest.update(hashlib.sha256(Path(path).read_bytes()).digest() if path else b"-")
+        return Tls(self.ca_file, self.cert_file, self.key_file, digest.hexdigest())
