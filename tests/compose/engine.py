@@ -115,7 +115,9 @@ def _started() -> Iterator[str]:
 
 def _unmount(folder: str) -> None:
     """Unmount what the daemon leaves mounted below its folder, the host's network namespace for one."""
-    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
+    mounts = [
+        line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    ]
     for mount in reversed([mount for mount in mounts if mount.startswith(f"{folder}/")]):
         run("umount", mount)
 
