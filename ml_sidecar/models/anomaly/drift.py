@@ -125,8 +125,8 @@ class Drift:
         self._middles = self._middles - moved
         self._open()
 
-    def renew(self, start: int, profile: Array, zones: Zones) -> None:
-        """Begin the block at grid row `start`, with the profile (S, N) of days of its class."""
+    def renew(self, start: int, profile: Array, zones: Zones, quantum: Array) -> None:
+        """Begin the block at grid row `start`, with the profile (S, N) of days of its class, and the usual steps (N,)."""
         middle = median(profile)
         self._weekend, offset = self._calendar(start, zones)
         self._block = start // self.grid.block % self.blocks
@@ -137,7 +137,9 @@ class Drift:
         self._levels[self._place()] = level
         self.expected = profile - middle + level
         usual = median(self._peaks, least=LEAST_DAYS * self.blocks)
-        self._usual = usual + HABIT * 1.4826 * median(np.abs(self._peaks - usual))
+        usual = usual + HABIT * 1.4826 * median(np.abs(self._peaks - usual))
+        # Where most blocks are silent, as of failures that are rare, two of them in a row of hours are no drift yet.
+        self._usual = np.where(usual > 0, usual, usual + zeroed(quantum))
 
     def _place(self) -> tuple[NDArray[np.intp], int, NDArray[np.intp]]:
         """Where the levels of the present block are."""

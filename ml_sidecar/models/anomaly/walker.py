@@ -297,4 +297,5 @@ class Walker:
     def _begin_block(self) -> None:
         self._freeze()
         if self._drift.enabled:
-            self._drift.renew(self._block_start, self._memory.guesses[SAME_CLASS], self._zones)
+            profile = self._memory.guesses[SAME_CLASS]
+            self._drift.renew(self._block_start, profile, self._zones, self._memory.quantum)
