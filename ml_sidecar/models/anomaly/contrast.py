@@ -19,7 +19,7 @@ from ml_sidecar.models.anomaly.grid import Grid
 VIEWS = 4
 """Contrast; its mean over 1 h and 4 h; mean size over 1 h."""
 MOST = 4.0
-"""Deviations beyond so many standard deviations do not shape what features do together."""
+"""Deviations beyond so many standard deviations say no more of what features do together."""
 RIDGE = 0.02
 """Share of a regressor's variance that is taken to be its own: features that are copies of each other stay tractable."""
 DOUBT_HOURS = 24.0
@@ -115,20 +115,20 @@ class Contrasts:
             scale: (F, A), standard deviation of each feature.
             there: (T, F, A), True where the feature was seen.
         """
-        y = np.clip(zeroed(off / scale), -1e3, 1e3)
-        x = np.clip(y, -MOST, MOST)
-        terms = np.concatenate([np.ones((len(y), 1, y.shape[2])), x, np.abs(x)], axis=1)
-        foretold, spread = np.zeros(y.shape), np.zeros(y.shape)
+        # Both sides end at the same size: what moves together moves together far out, too, where each is told by its own views.
+        x = np.clip(zeroed(off / scale), -MOST, MOST)
+        terms = np.concatenate([np.ones((len(x), 1, x.shape[2])), x, np.abs(x)], axis=1)
+        foretold, spread = np.zeros(x.shape), np.zeros(x.shape)
         for k in range(self.terms):
             foretold += self._weights[:, k] * terms[:, k : k + 1]
             spread += self._spreads[:, k] * terms[:, k : k + 1]
-        left = np.where(there & self.fitted, y - foretold, 0.0)
+        left = np.where(there & self.fitted, x - foretold, 0.0)
         low, high = (bound * self._middle for bound in SPREADS)
         spread = np.maximum(np.clip(spread, low, high) * TO_DEVIATION, LEAST_SPREAD)
         contrast = left / spread
         past = np.concatenate([self._recent, contrast])
-        means = np.stack([self._mean(past, w, len(y)) for w in (self._hour, self._four)])
-        density = self._mean(np.minimum(np.abs(past), 12.0), self._hour, len(y))
+        means = np.stack([self._mean(past, w, len(x)) for w in (self._hour, self._four)])
+        density = self._mean(np.minimum(np.abs(past), 12.0), self._hour, len(x))
         raw = np.stack([means[0], means[1], density])
         views = np.concatenate([contrast[None], means / self._usual[1:3, None]])
         dense = (density - self._usual[0]) / self._usual[3]
