@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml_sidecar.features import Array, Mask
-from ml_sidecar.models.anomaly.arrays import total, widened, window_mean, zeroed
+from ml_sidecar.models.anomaly.arrays import total, widened, zeroed
 from ml_sidecar.models.anomaly.grid import Grid
+from ml_sidecar.models.anomaly.looks import slid_mean
 
 VIEWS = 4
 """Contrast; its mean over 1 h and 4 h; mean size over 1 h."""
@@ -107,13 +108,14 @@ class Contrasts:
             if isinstance(x, np.ndarray):
                 setattr(self, name, widened(x, apis, 1.0 if name == "_usual" else 0.0).astype(x.dtype))
 
-    def look(self, off: Array, scale: Array, there: Mask) -> Seen:
+    def look(self, off: Array, scale: Array, there: Mask, phase: float = 1.0) -> Seen:
         """See rows.
 
         Args:
             off: (T, F, A), deviations from the daily profile in the feature's unit, 0 where absent.
             scale: (F, A), standard deviation of each feature.
             there: (T, F, A), True where the feature was seen.
+            phase: see `looks.Moment`; below 1 there is one row, which is not to be noted.
         """
         # Both sides end at the same size: what moves together moves together far out, too, where each is told by its own views.
         x = np.clip(zeroed(off / scale), -MOST, MOST)
@@ -127,16 +129,12 @@ class Contrasts:
         spread = np.maximum(np.clip(spread, low, high) * TO_DEVIATION, LEAST_SPREAD)
         contrast = left / spread
         past = np.concatenate([self._recent, contrast])
-        means = np.stack([self._mean(past, w, len(x)) for w in (self._hour, self._four)])
-        density = self._mean(np.minimum(np.abs(past), 12.0), self._hour, len(x))
+        means = np.stack([slid_mean(past, len(x), w, phase) for w in (self._hour, self._four)])
+        density = slid_mean(np.minimum(np.abs(past), 12.0), len(x), self._hour, phase)
         raw = np.stack([means[0], means[1], density])
         views = np.concatenate([contrast[None], means / self._usual[1:3, None]])
         dense = (density - self._usual[0]) / self._usual[3]
         return Seen(terms, np.abs(left), contrast, left * scale, raw, np.concatenate([views, dense[None]]))
-
-    @staticmethod
-    def _mean(past: Array, width: int, rows: int) -> Array:
-        return window_mean(past[-rows - width + 1 :], width)
 
     def note(self, place: slice, seen: Seen, known: Mask) -> None:
         """Rows of the present block; known (T, A) where they may be learnt."""

@@ -8,11 +8,12 @@ import numpy as np
 
 from ml_sidecar.features import Array, Mask
 from ml_sidecar.models.anomaly import contrast
-from ml_sidecar.models.anomaly.arrays import grouped, push, widened, window_mean
+from ml_sidecar.models.anomaly.arrays import grouped, push, widened
 from ml_sidecar.models.anomaly.calibration import QUIET, calibrate
 from ml_sidecar.models.anomaly.contrast import Contrasts, Seen
 from ml_sidecar.models.anomaly.forest import Forest, grow
 from ml_sidecar.models.anomaly.grid import DAY, Grid
+from ml_sidecar.models.anomaly.looks import slid_mean
 from ml_sidecar.models.anomaly.memory import MEMORY_HOURS
 from ml_sidecar.models.anomaly.views import squash
 
@@ -103,13 +104,14 @@ class JointView:
         more = np.zeros((len(self.columns), apis, self.columns.shape[2]), dtype=np.float32)
         self.columns = np.concatenate([self.columns, more], axis=1)
 
-    def look(self, seen: Seen, gate: Array, own_gate: Array) -> Together:
+    def look(self, seen: Seen, gate: Array, own_gate: Array, phase: float = 1.0) -> Together:
         """See rows.
 
         Args:
             seen: their contrasts.
             gate: (T, A, F), 0 where the contrast of a feature is not bad enough to matter.
             own_gate: (T, A, F), 0 where its own deviation is not.
+            phase: see `looks.Moment`; below 1 there is one row, which is not to be noted.
         """
         rows, apis, _ = gate.shape
         views = np.moveaxis(seen.views, 2, 3)
@@ -117,8 +119,8 @@ class JointView:
         odd = np.full((rows, apis), LOWEST)
         if self.forest is not None:
             odd = self.forest.oddness(columns.reshape(-1, columns.shape[2])).reshape(odd.shape)
-        past = np.concatenate([self._recent, odd])[-rows - self._hour + 1 :]
-        both = np.stack([odd, window_mean(past, self._hour)]) - LOWEST
+        past = np.concatenate([self._recent, odd])
+        both = np.stack([odd, slid_mean(past, rows, self._hour, phase)]) - LOWEST
         sizes = np.concatenate([np.abs(views[:-1]), np.maximum(views[-1:], 0.0)])
         heights = np.log1p(np.minimum(sizes, 1e6))
         return Together(

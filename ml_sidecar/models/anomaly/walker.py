@@ -185,7 +185,7 @@ class Walker:
             mean, most = combine.surprise(expected)
             mean = np.where(seen.there, mean, combine.ABSENT)
             single = np.where(self._ready, combine.law(mean, most), QUIET).reshape(shape)
-            together, joint = self._judge_jointly(seen, slot, shut)
+            together, joint = self._judge_jointly(seen, slot, shut, moment.phase)
             there = seen.there.reshape(shape)
             usual = np.minimum(self._strange * combine.joined(single, joint, there), QUIET)
             habit = self._calibration.beyond_habit(seen.heights[0] * gross(multiples), 0)
@@ -224,7 +224,7 @@ class Walker:
         return drift, told, replace(seen, expected=before)
 
     def _judge_jointly(
-        self, seen: Look, slot: NDArray[np.intp], shut: Array
+        self, seen: Look, slot: NDArray[np.intp], shut: Array, phase: float
     ) -> tuple[Together | None, Array]:
         """What the features look like together, and E (T, A) of it; silent for a single feature: it has nothing to join."""
         features, context = len(self.features), self._context
@@ -235,9 +235,11 @@ class Walker:
         off = np.where(seen.there, seen.rows[0] - self._memory.usual_day()[slot], 0.0)
         scale = np.fmax(context.width / TO_WIDTH, context.floor).reshape(-1, features).T
         there = np.moveaxis(seen.there.reshape(shape), 1, 2)
-        contrasts = self._joint.contrasts.look(np.moveaxis(zeroed(off).reshape(shape), 1, 2), scale, there)
-        left = np.moveaxis(contrasts.deviation, 1, 2).reshape(off.shape)
-        together = self._joint.look(contrasts, self._worth_of(left, seen).reshape(shape), shut.reshape(shape))
+        off = np.moveaxis(zeroed(off).reshape(shape), 1, 2)
+        contrasts = self._joint.contrasts.look(off, scale, there, phase)
+        left = np.moveaxis(contrasts.deviation, 1, 2).reshape(len(off), -1)
+        worth = self._worth_of(left, seen).reshape(shape)
+        together = self._joint.look(contrasts, worth, shut.reshape(shape), phase)
         return together, self._joint.expected_per_week(together).min(axis=0)
 
     def _worth_of(self, left: Array, seen: Look) -> Array:
