@@ -16,7 +16,7 @@ import numpy as np
 from ml_sidecar.changes import Counts, ThresholdChanges, episode_counts
 from ml_sidecar.config import Config
 from ml_sidecar.contract import SEVERITIES
-from ml_sidecar.episodes import WEEK, EpisodeEvent, EpisodeTracker, Observed
+from ml_sidecar.episodes import EpisodeEvent, EpisodeTracker, Observed
 from ml_sidecar.errors import NotTrainedError, StoreError
 from ml_sidecar.events import EventLog
 from ml_sidecar.features import Entity, Mask, Window, empty_window
@@ -215,12 +215,12 @@ class Engine:
 
     def _budget_used(self, time: float) -> float:
         """Episodes of the last seven days over what the budget allows; those that were declared or a known outage apart."""
-        count = 0
-        for begun, entity in self.tracker.episodes_since(time - WEEK):
-            known = self._known_bad.between(begun, begun + _RECOGNISED).of([entity])
-            count += not (known.values > 0).any()
-        allowed = self._config.env.budget * len(self.history.entities)
-        return count / allowed if allowed else 0.0
+        apis = len(self.history.entities)
+        return self.tracker.budget_used(time, self._config.env.budget, apis, self._was_known_bad)
+
+    def _was_known_bad(self, begun: float, entity: Entity) -> bool:
+        known = self._known_bad.between(begun, begun + _RECOGNISED).of([entity])
+        return bool((known.values > 0).any())
 
     def pattern_names(self) -> dict[Entity, str]:
         """The present pattern of each API in words; APIs without one are left out."""

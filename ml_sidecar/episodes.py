@@ -8,7 +8,7 @@ hours is adopted: the episode closes and nothing is said until it has been quiet
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -173,15 +173,25 @@ class EpisodeTracker:
         """Episodes that began at or after a time, at most a week back: when, and which API."""
         return tuple(pair for pair in self._begun if pair[0] >= time)
 
-    def budget_used(self, now: float, budget: float | None = None) -> float:
-        """Episodes of the last seven days divided by what the budget allows for the APIs known; 0 without APIs.
+    def budget_used(
+        self,
+        now: float,
+        budget: float | None = None,
+        apis: int | None = None,
+        excused: Callable[[float, Entity], bool] = lambda _time, _entity: False,
+    ) -> float:
+        """Episodes of the last seven days divided by what the budget allows; 0 without APIs.
 
         Args:
             now: seconds since the epoch.
             budget: promised false episodes per API and week; the tracker's own unless given.
+            apis: number of APIs watched; those known to the tracker unless given.
+            excused: whether an episode of that beginning and API was no false alarm, and does not count.
         """
-        promise = (self.budget if budget is None else budget) * len(self._entities)
-        return len(self.episodes_since(now - WEEK)) / promise if promise > 0 else 0.0
+        promise = self.budget if budget is None else budget
+        allowed = promise * (len(self._entities) if apis is None else apis)
+        count = sum(not excused(begun, entity) for begun, entity in self.episodes_since(now - WEEK))
+        return count / allowed if allowed > 0 else 0.0
 
     # ------------------------------------------------------------------ one look
 
