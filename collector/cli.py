@@ -1,19 +1,28 @@
-"""The command line: `rapidapi-collector run` and `rapidapi-collector check`."""
+"""The command line: `rapidapi-collector run`, `check`, `probe` and `schema`."""
 
 from __future__ import annotations
 
+import asyncio
+import difflib
 import json
 import logging
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from collector.config import load_config
 from collector.errors import CollectorError
+from collector.service import loop_factory
 from collector.service import run as run_service
 from collector.settings import Settings
+from collector.trial import trials
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from collector.api import Api
 
 # Rich tracebacks would show local variables, and those hold keys.
 app = typer.Typer(
@@ -55,6 +64,34 @@ def check(config: ConfigPath = Path("apis.yml")) -> None:
     except CollectorError as error:
         raise _failed(error) from None
     typer.echo(f"{config}: no errors, {len(apis)} APIs")
+
+
+@app.command()
+def probe(
+    names: Annotated[list[str] | None, typer.Argument(help="Which APIs; all if left out.")] = None,
+    config: ConfigPath = Path("apis.yml"),
+) -> None:
+    """Probe each API once, say how it went, and end with status 1 unless all succeeded."""
+    _settings()
+    try:
+        apis = load_config(config)
+    except CollectorError as error:
+        raise _failed(error) from None
+    chosen = _chosen(apis, names or [])
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        if not runner.run(trials(chosen, typer.echo)):
+            raise typer.Exit(1)
+
+
+def _chosen(apis: Sequence[Api], names: list[str]) -> Sequence[Api]:
+    known = {api.name: api for api in apis}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {near[0]!r}?" if near else "leave out the name to probe all"
+            typer.echo(f"rapidapi-collector: no API is named {name!r}; {remedy}", err=True)
+            raise typer.Exit(2)
+    return [known[name] for name in names] or apis
 
 
 @app.command()

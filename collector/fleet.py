@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from collector.schedule import offset, run_every
 from collector.watch import Watch
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 class _Running(NamedTuple):
     api: Api
+    watch: Watch
     task: asyncio.Task[None]
 
 
@@ -38,6 +39,10 @@ class Fleet:
     def __len__(self) -> int:
         return len(self._running)
 
+    def status(self) -> list[dict[str, Any]]:
+        """Return how the last probe of each API went, in the order of their names."""
+        return [self._running[name].watch.status() for name in sorted(self._running)]
+
     async def apply(self, apis: Sequence[Api]) -> None:
         """Probe these APIs from now on.
 
@@ -45,7 +50,7 @@ class Fleet:
         counters. The series of one that is gone end.
         """
         wanted = {api.name: api for api in apis}
-        changed = [name for name, (api, _) in self._running.items() if wanted.get(name) != api]
+        changed = [name for name, running in self._running.items() if wanted.get(name) != running.api]
         await self._stop(changed)
         for name in changed:
             if name not in wanted:
@@ -66,7 +71,7 @@ class Fleet:
         task = asyncio.create_task(
             run_every(api.interval, offset(api.name, api.interval), watch.probe, missed)
         )
-        self._running[api.name] = _Running(api, task)
+        self._running[api.name] = _Running(api, watch, task)
 
     async def _stop(self, names: list[str]) -> None:
         tasks = [self._running.pop(name).task for name in names]

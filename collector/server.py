@@ -1,9 +1,9 @@
-"""The collector's HTTP endpoints: `/metrics` for Prometheus, `/health` for whoever restarts it, `/-/reload`."""
+"""The collector's HTTP endpoints: `/metrics` for Prometheus, `/health`, `/status` for people, `/-/reload`."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
@@ -12,10 +12,9 @@ from collector.errors import ListenError, system_words
 from collector.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sized
-
     from prometheus_client import CollectorRegistry
 
+    from collector.fleet import Fleet
     from collector.reload import Reloader
     from collector.system_metrics import SystemCollector
 
@@ -26,7 +25,7 @@ class Endpoints:
     Args:
         registry: What `/metrics` shows.
         system: Whose uptime `/health` states.
-        apis: Its length is how many APIs are probed.
+        fleet: The APIs that are probed, for `/health` and `/status`.
         reloader: What `POST /-/reload` uses; None refuses it.
     """
 
@@ -34,12 +33,12 @@ class Endpoints:
         self,
         registry: CollectorRegistry,
         system: SystemCollector,
-        apis: Sized,
+        fleet: Fleet,
         reloader: Reloader | None = None,
     ) -> None:
         self._registry = registry
         self._system = system
-        self._apis = apis
+        self._fleet = fleet
         self._reloader = reloader
 
     def app(self) -> web.Application:
@@ -47,6 +46,7 @@ class Endpoints:
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/health", self._health)
+        app.router.add_get("/status", self._status)
         app.router.add_post("/-/reload", self._reload)
         return app
 
@@ -57,14 +57,13 @@ class Endpoints:
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _health(self, _request: web.Request) -> web.Response:
-        return web.json_response(
-            {
-                "status": "ok",
-                "apis": len(self._apis),
-                "version": __version__,
-                "uptime": round(self._system.uptime, 3),
-            }
-        )
+        return web.json_response({"status": "ok", "apis": len(self._fleet), **self._process()})
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return web.json_response({**self._process(), "apis": self._fleet.status()})
+
+    def _process(self) -> dict[str, Any]:
+        return {"version": __version__, "uptime": round(self._system.uptime, 3)}
 
     async def _reload(self, _request: web.Request) -> web.Response:
         if self._reloader is None:

@@ -72,7 +72,7 @@ def run(config: Path, settings: Settings) -> None:
         ListenError: The settings' host and port cannot be had.
     """
     disable_created_metrics()  # type: ignore[no-untyped-call] # three more series for each API, which nothing reads
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve_until_signal(config, settings))
 
 
@@ -83,7 +83,8 @@ async def _serve_until_signal(config: Path, settings: Settings) -> None:
     await serve(Source(config), settings, stop)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes the event loops of probes: uvloop's where there is one, else None for Python's own."""
     try:
         import uvloop  # noqa: PLC0415 - optional: absent on Windows
     except ImportError:

@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from collector.restraint import Pause, Restraint
 
@@ -28,6 +28,7 @@ class Watch:
         self._metrics = metrics
         self._restraint = Restraint(api.interval, api.quota_reserve)
         self._pause: Pause | None = None
+        self._last: tuple[float, Outcome] | None = None
         self._failing_as: str | None = None
 
     async def probe(self) -> None:
@@ -36,6 +37,7 @@ class Watch:
             return
         try:
             outcome = await self._prober.probe(self._api)
+            self._last = time.time(), outcome
             self._metrics.record(self._api.name, outcome)
             self._leave_alone(self._restraint.after(outcome, time.time()))
         except Exception as error:  # noqa: BLE001 - logged; the API's data then goes stale, which the rules notice
@@ -44,6 +46,21 @@ class Watch:
             _log.error("probing %r failed with %s at\n%s", self._api.name, type(error).__name__, places)
         else:
             self._log_change(outcome)
+
+    def status(self) -> dict[str, Any]:
+        """Return how the last probe went, for `/status`: times as Unix time or seconds, None for what is not known."""
+        ended, outcome = self._last or (None, None)
+        return {
+            "api_name": self._api.name,
+            "interval_seconds": self._api.interval,
+            "last_probe": ended,
+            "status": outcome and outcome.status,
+            "reason": outcome and outcome.reason,
+            "detail": outcome and outcome.detail,
+            "response_time_seconds": outcome and outcome.response_time,
+            "paused_until": self._pause and self._pause.until,
+            "paused_for": self._pause and self._pause.cause,
+        }
 
     def _leave_alone(self, pause: Pause | None) -> None:
         if pause and (self._pause is None or pause.cause != self._pause.cause):

@@ -158,6 +158,17 @@ def test_odd_names_survive(collector_url: str, accept: str, content_type: str, p
     assert answer.headers["Content-Type"].startswith(f"{content_type}; version=")
 
 
+def test_status(collector_url: str) -> None:
+    """`/status` says in words how the last probe of each API went."""
+    status = requests.get(f"{collector_url}/status", timeout=10).json()
+    assert [api["api_name"] for api in status["apis"]] == sorted(ODD_NAMES)
+    assert {(api["status"], api["reason"], api["detail"]) for api in status["apis"]} == {
+        ("success", None, "")
+    }
+    assert all(abs(time.time() - api["last_probe"]) < 30 for api in status["apis"])
+    assert all(0 < api["response_time_seconds"] < 10 for api in status["apis"])
+
+
 def test_health(collector_url: str) -> None:
     """`/health` says that the collector lives, how many APIs it probes, and since when."""
     answer = requests.get(f"{collector_url}/health", timeout=10)
