@@ -1,13 +1,43 @@
 """Probes HTTP APIs, or measures your own calls to them, and exposes the results to Prometheus.
 
-Run it with `rapidapi-collector run --config apis.yml`; or measure real traffic in your own process with
-`InstrumentedSession`, so that an API with a quota need not be probed.
+Run it with `rapidapi-collector run --config apis.yml`; or measure real traffic in your own process, so that an API with a
+quota need not be probed: with `InstrumentedSession` for requests, `InstrumentedClient` and `InstrumentedAsyncClient`
+for httpx, `aiohttp_trace` for aiohttp.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from collector.errors import CollectorError, ConfigError
-from collector.session import InstrumentedSession
 from collector.version import __version__
 
-__all__ = ["CollectorError", "ConfigError", "InstrumentedSession", "__version__"]
+if TYPE_CHECKING:
+    from collector.aiohttp_client import aiohttp_trace
+    from collector.httpx_client import InstrumentedAsyncClient, InstrumentedClient
+    from collector.session import InstrumentedSession
+
+__all__ = [
+    "CollectorError",
+    "ConfigError",
+    "InstrumentedAsyncClient",
+    "InstrumentedClient",
+    "InstrumentedSession",
+    "__version__",
+    "aiohttp_trace",
+]
+
+# Who measures one HTTP client need not load, or have, the others.
+_HOMES = {
+    "InstrumentedAsyncClient": "collector.httpx_client",
+    "InstrumentedClient": "collector.httpx_client",
+    "InstrumentedSession": "collector.session",
+    "aiohttp_trace": "collector.aiohttp_client",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a class or a function
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

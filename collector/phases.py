@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -11,7 +12,6 @@ from collector.contract import PHASES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from types import SimpleNamespace
 
 
 class PhaseClock:
@@ -38,9 +38,14 @@ class PhaseClock:
         return self._since - self.started
 
 
-def phase_trace() -> aiohttp.TraceConfig:
-    """Return a trace that drives the `PhaseClock` given as `trace_request_ctx` of each request."""
-    trace = aiohttp.TraceConfig()
+def phase_trace(context: Callable[..., SimpleNamespace] = SimpleNamespace) -> aiohttp.TraceConfig:
+    """Return a trace that drives a `PhaseClock`.
+
+    Args:
+        context: Gives each request's context, whose `trace_request_ctx` is the clock; by default that is what the
+            request itself was given under this name.
+    """
+    trace = aiohttp.TraceConfig(trace_config_ctx_factory=context)  # type: ignore[arg-type] # aiohttp only calls it
     trace.on_dns_resolvehost_start.append(_entering("dns"))
     trace.on_dns_resolvehost_end.append(_entering("connect"))
     trace.on_connection_create_end.append(_entering("processing"))

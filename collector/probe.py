@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from typing import TYPE_CHECKING, Final, Self, cast
 
 import aiohttp
 
 from collector.addresses import is_refused
+from collector.aiohttp_errors import reason_without_answer
 from collector.body import BodyError, read_body, unpacked
 from collector.errors import system_words
 from collector.outcome import Outcome, reason_for_status
@@ -21,6 +21,7 @@ from collector.transport import Transport
 from collector.values import statuses_text
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable
     from types import TracebackType
 
@@ -62,7 +63,7 @@ class Prober:
             waited = clock.stop()
             return Outcome("timeout", waited, clock.seconds, detail=f"no answer within {api.timeout:g} s")
         except (aiohttp.ClientError, OSError) as error:
-            return Outcome(_reason_without_answer(error), detail=_describe(error))
+            return Outcome(reason_without_answer(error), detail=_describe(error))
         except RedirectError as error:
             return Outcome("body", detail=str(error))
 
@@ -136,18 +137,6 @@ async def _problem_of_content(api: Api, response: TimedResponse, body: bytes) ->
     except BodyError as error:
         return str(error)
     return api.expected_body.problem(plain, response.charset or "utf-8", time.time())
-
-
-def _reason_without_answer(error: Exception) -> str:
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return "dns"
-        case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError() | ssl.SSLError():
-            return "tls"
-        case aiohttp.ClientConnectionError() | OSError():
-            return "connect"
-        case _:  # an answer that is no HTTP
-            return "body"
 
 
 def _describe(error: Exception) -> str:

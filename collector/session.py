@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import requests
 from prometheus_client import REGISTRY, CollectorRegistry
 from urllib3.exceptions import NameResolutionError, ReadTimeoutError
 
-from collector.metrics import RequestMetrics
-from collector.outcome import Outcome, reason_for_status
-from collector.quota import parse_quotas
-from collector.settings import DEFAULT_ENVIRONMENT
+from collector.outcome import Outcome
+from collector.traffic import Traffic, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-# A registry takes each metric once, and a program may well have a session for each of its APIs.
-_METRICS: WeakKeyDictionary[CollectorRegistry, RequestMetrics] = WeakKeyDictionary()
-_METRICS_LOCK = threading.Lock()
 
 
 class InstrumentedSession(requests.Session):
@@ -42,10 +34,7 @@ class InstrumentedSession(requests.Session):
         self, api_name: str, environment: str | None = None, registry: CollectorRegistry = REGISTRY
     ) -> None:
         super().__init__()
-        self._api_name = api_name
-        self._environment = environment or os.environ.get("ENVIRONMENT") or DEFAULT_ENVIRONMENT
-        self._metrics = _metrics_of(registry)
-        self._metrics.add_api(api_name, self._environment, phases=())
+        self._traffic = Traffic(api_name, environment, registry)
         self._in_send = threading.local()
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - requests' own signature
@@ -57,29 +46,14 @@ class InstrumentedSession(requests.Session):
         try:
             response = super().send(request, **kwargs)
         except requests.RequestException as error:
-            self._record(_failure(error, time.perf_counter() - started))
+            self._traffic.record(_failure(error, time.perf_counter() - started))
             raise
         else:
-            self._record(_answer(response, time.perf_counter() - started))
+            seconds = time.perf_counter() - started
+            self._traffic.record(answer(response.status_code, response.headers.items(), seconds))
             return response
         finally:
             self._in_send.now = False
-
-    def _record(self, outcome: Outcome | None) -> None:
-        if outcome:
-            self._metrics.record(self._api_name, self._environment, outcome)
-
-
-def _metrics_of(registry: CollectorRegistry) -> RequestMetrics:
-    with _METRICS_LOCK:
-        if registry not in _METRICS:
-            _METRICS[registry] = RequestMetrics(registry)
-        return _METRICS[registry]
-
-
-def _answer(response: requests.Response, seconds: float) -> Outcome:
-    reason = None if response.status_code < 400 else reason_for_status(response.status_code)
-    return Outcome(reason, seconds, quotas=parse_quotas(response.headers.items(), time.time()))
 
 
 def _failure(error: requests.RequestException, seconds: float) -> Outcome | None:

@@ -67,11 +67,24 @@ def test_settings() -> None:
 
 def test_public_names() -> None:
     """What the package offers is there, under the names that it promises."""
-    assert collector.__all__ == ["CollectorError", "ConfigError", "InstrumentedSession", "__version__"]
+    assert collector.__all__ == [
+        "CollectorError",
+        "ConfigError",
+        "InstrumentedAsyncClient",
+        "InstrumentedClient",
+        "InstrumentedSession",
+        "__version__",
+        "aiohttp_trace",
+    ]
     assert all(hasattr(collector, name) for name in collector.__all__)
+    assert not hasattr(collector, "InstrumentedSesion")
 
 
 def test_names_cost_nothing() -> None:
-    """Who only wants the metric names, or a measured session, does not load the prober."""
-    code = "import sys, collector.contract; sys.exit('aiohttp' in sys.modules)"
+    """Who only wants the metric names, or measures one HTTP client, does not load the prober or the other clients."""
+    code = (
+        "import sys, collector.contract; sys.exit({'aiohttp', 'httpx', 'requests'} & {*sys.modules} != set())"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    code = "import sys; from collector import InstrumentedSession; sys.exit('aiohttp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

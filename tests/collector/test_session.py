@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +11,7 @@ import requests
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from collector import InstrumentedSession
+from tests.collector.traffic import Answers, counts
 
 if TYPE_CHECKING:
     import ssl
@@ -19,74 +20,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 
-class Answers(BaseHTTPRequestHandler):
-    """Answers with the status that the path names, redirects, stops short, or waits for the end."""
-
-    protocol_version = "HTTP/1.1"
-    ended = threading.Event()
-
-    def do_GET(self) -> None:
-        """Answer."""
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        kind = self.path.strip("/")
-        if kind == "wait":
-            self.ended.wait()
-        self.send_response({"redirect": 302, "loop": 302}.get(kind, int(kind) if kind.isdigit() else 200))
-        if kind in {"redirect", "loop"}:
-            self.send_header("Location", "/200" if kind == "redirect" else "/loop")
-        self.send_header("X-RateLimit-Requests-Remaining", "41")
-        self.send_header("Content-Length", "100" if kind in {"short", "drip"} else "0")
-        self.end_headers()
-        if kind == "drip":
-            self.wfile.write(b".")
-            self.ended.wait()
-        self.close_connection = kind in {"wait", "short", "drip"}
-
-    do_POST = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ThreadingHTTPServer]:
-    """Give a running server."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        Answers.ended.set()
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def url(server: ThreadingHTTPServer) -> str:
-    """Give the server's URL."""
-    return f"http://127.0.0.1:{server.server_port}"
-
-
-@pytest.fixture
-def registry() -> CollectorRegistry:
-    """Give an empty registry."""
-    return CollectorRegistry()
-
-
 @pytest.fixture
 def session(registry: CollectorRegistry) -> Iterator[InstrumentedSession]:
     """Give a session that measures an API called A."""
     with InstrumentedSession("A", "test", registry) as session:
         yield session
-
-
-def counts(registry: CollectorRegistry, api_name: str = "A") -> dict[str, float]:
-    """Return what of requests, errors and response times is not 0."""
-    return {
-        sample.labels.get("status") or sample.labels.get("reason") or "timed": sample.value
-        for family in registry.collect()
-        for sample in family.samples
-        if sample.name.endswith(("_requests_total", "_errors_total", "_seconds_count"))
-        and sample.labels["api_name"] == api_name
-        and sample.value
-    }
 
 
 @pytest.mark.parametrize(
@@ -100,19 +38,23 @@ def counts(registry: CollectorRegistry, api_name: str = "A") -> dict[str, float]
     ],
 )
 def test_answers(
-    session: InstrumentedSession, registry: CollectorRegistry, url: str, path: str, expected: dict[str, float]
+    session: InstrumentedSession,
+    registry: CollectorRegistry,
+    answers: str,
+    path: str,
+    expected: dict[str, float],
 ) -> None:
     """Each request of the user's own code counts once, as its final answer deserves."""
-    session.get(f"{url}/{path}")
+    session.get(f"{answers}/{path}")
     assert counts(registry) == expected
 
 
-def test_every_verb_counts(session: InstrumentedSession, registry: CollectorRegistry, url: str) -> None:
+def test_every_verb_counts(session: InstrumentedSession, registry: CollectorRegistry, answers: str) -> None:
     """It does not matter by which method a request is made."""
-    session.get(f"{url}/200")
-    session.post(f"{url}/200", data="x")
-    session.delete(f"{url}/200")
-    session.send(session.prepare_request(requests.Request("GET", f"{url}/200")))
+    session.get(f"{answers}/200")
+    session.post(f"{answers}/200", data="x")
+    session.delete(f"{answers}/200")
+    session.send(session.prepare_request(requests.Request("GET", f"{answers}/200")))
     assert counts(registry) == {"success": 4, "timed": 4}
 
 
@@ -128,14 +70,14 @@ def test_every_verb_counts(session: InstrumentedSession, registry: CollectorRegi
 def test_failures_with_an_answer_or_a_wait(
     session: InstrumentedSession,
     registry: CollectorRegistry,
-    url: str,
+    answers: str,
     path: str,
     error: type[Exception],
     expected: dict[str, float],
 ) -> None:
     """A request that failed after a while reaches the user as before, and counts with its reason and time."""
     with pytest.raises(error):
-        session.get(url + path, timeout=0.2)
+        session.get(answers + path, timeout=0.2)
     assert counts(registry) == expected
 
 
@@ -172,27 +114,27 @@ def test_what_was_never_sent_does_not_count(
     assert counts(registry) == {}
 
 
-def test_quota_and_no_probe(session: InstrumentedSession, registry: CollectorRegistry, url: str) -> None:
+def test_quota_and_no_probe(session: InstrumentedSession, registry: CollectorRegistry, answers: str) -> None:
     """Quotas are read from real traffic; nothing claims that there was a probe or that phases took 0 s."""
-    session.get(f"{url}/200")
+    session.get(f"{answers}/200")
     labels = {"api_name": "A", "environment": "test"}
     assert registry.get_sample_value("rapidapi_api_quota_remaining", labels | {"quota": "requests"}) == 41
     names = {sample.name for family in registry.collect() for sample in family.samples}
     assert not {name for name in names if "probe" in name or "phase" in name}
 
 
-def test_two_sessions_share_a_registry(registry: CollectorRegistry, url: str) -> None:
+def test_two_sessions_share_a_registry(registry: CollectorRegistry, answers: str) -> None:
     """A program may measure several APIs, and one API from several sessions."""
     for name in ("A", "B", "A"):
         with InstrumentedSession(name, "test", registry) as session:
-            session.get(f"{url}/200")
+            session.get(f"{answers}/200")
     assert (counts(registry, "A")["success"], counts(registry, "B")["success"]) == (2, 1)
 
 
-def test_defaults(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_defaults(monkeypatch: pytest.MonkeyPatch, answers: str) -> None:
     """Without further words a session uses the process's registry and the variable ENVIRONMENT."""
     monkeypatch.setenv("ENVIRONMENT", "lab")
     with InstrumentedSession("default") as session:
-        session.get(f"{url}/200")
+        session.get(f"{answers}/200")
     labels = {"api_name": "default", "environment": "lab", "status": "success"}
     assert REGISTRY.get_sample_value("rapidapi_api_requests_total", labels) == 1

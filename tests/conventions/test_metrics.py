@@ -160,7 +160,7 @@ def warnings() -> Iterator[str]:
             for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
                 if not isinstance(call.func, ast.Attribute):
                     continue
-                if call.func.attr in {"warning", "error", "exception", "critical"}:
+                if call.args and call.func.attr in {"warning", "error", "exception", "critical"}:
                     yield f"{path.parent.name}/{path.name}: {function.name}"
                 if call.func.attr == "add" and call.args:
                     yield from _bad_kinds(call.args[0])
