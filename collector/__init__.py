@@ -2,7 +2,7 @@
 
 Run it with `rapidapi-collector run --config apis.yml`; or measure real traffic in your own process, so that an API with a
 quota need not be probed: with `InstrumentedSession` for requests, `InstrumentedClient` and `InstrumentedAsyncClient`
-for httpx, `aiohttp_trace` for aiohttp.
+for httpx, `aiohttp_trace` for aiohttp; `shared_registry` is what a server with several worker processes shows of it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collector.version import __version__
 
 if TYPE_CHECKING:
     from collector.aiohttp_client import aiohttp_trace
+    from collector.exposition import shared_registry
     from collector.httpx_client import InstrumentedAsyncClient, InstrumentedClient
     from collector.session import InstrumentedSession
 
@@ -26,6 +27,7 @@ __all__ = [
     "InstrumentedSession",
     "__version__",
     "aiohttp_trace",
+    "shared_registry",
 ]
 
 # Who measures one HTTP client need not load, or have, the others.
@@ -34,6 +36,7 @@ _HOMES = {
     "InstrumentedClient": "collector.httpx_client",
     "InstrumentedSession": "collector.session",
     "aiohttp_trace": "collector.aiohttp_client",
+    "shared_registry": "collector.exposition",
 }
 
 

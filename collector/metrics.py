@@ -181,4 +181,7 @@ def _counter(metric: contract.Metric, registry: CollectorRegistry) -> Counter:
 
 
 def _gauge(metric: contract.Metric, registry: CollectorRegistry) -> Gauge:
-    return Gauge(metric.name, metric.help, metric.label_names, registry=registry)
+    # Where several processes measure the same API, the last to have heard of it is right.
+    return Gauge(
+        metric.name, metric.help, metric.label_names, registry=registry, multiprocess_mode="mostrecent"
+    )

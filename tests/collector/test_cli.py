@@ -75,6 +75,7 @@ def test_public_names() -> None:
         "InstrumentedSession",
         "__version__",
         "aiohttp_trace",
+        "shared_registry",
     ]
     assert all(hasattr(collector, name) for name in collector.__all__)
     assert not hasattr(collector, "InstrumentedSesion")
