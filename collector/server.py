@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from prometheus_client.exposition import choose_encoder
 
 from collector.errors import ListenError, system_words
 from collector.version import __version__
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
     from collector.fleet import Fleet
+    from collector.piecewise import PiecewiseRegistry
     from collector.reload import Reloader
     from collector.system_metrics import SystemCollector
 
@@ -31,7 +28,7 @@ class Endpoints:
 
     def __init__(
         self,
-        registry: CollectorRegistry,
+        registry: PiecewiseRegistry,
         system: SystemCollector,
         fleet: Fleet,
         reloader: Reloader | None = None,
@@ -51,9 +48,7 @@ class Endpoints:
         return app
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        # In a thread, because with many APIs this takes long enough to be seen in the probes' times.
-        body = await asyncio.to_thread(encode, self._registry)
+        body, content_type = await self._registry.encode(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _health(self, _request: web.Request) -> web.Response:

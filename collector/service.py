@@ -8,10 +8,11 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, disable_created_metrics
+from prometheus_client import disable_created_metrics
 
 from collector.fleet import Fleet
 from collector.metrics import ProbeMetrics, ReloadMetrics
+from collector.piecewise import PiecewiseRegistry
 from collector.probe import Prober
 from collector.reload import Reloader, Source
 from collector.server import Endpoints, listen
@@ -33,7 +34,7 @@ async def serve(source: Source, settings: Settings, stop: asyncio.Event) -> None
         ConfigError: The configuration is refused at the start.
         ListenError: The settings' host and port cannot be had.
     """
-    registry = CollectorRegistry()
+    registry = PiecewiseRegistry()
     system = SystemCollector(settings.environment)
     registry.register(system)
     metrics = ProbeMetrics(registry, settings.environment)
