@@ -78,7 +78,7 @@ def ensure(folder: Path = TOOLS_DIR) -> None:
             "install Prometheus and Alertmanager (https://prometheus.io/download/) and put them on PATH",
         )
     print(f"{', '.join(absent)} not found; fetching {' and '.join(_PACKAGES)} into {folder} ...", flush=True)  # noqa: T201 - a command's output
-    _fetch(folder)
+    fetch(folder)
     if still := missing(folder):
         raise DownloadError(["dpkg", "-x"], f"the packages do not contain {', '.join(still)}")
 
@@ -89,13 +89,18 @@ def _find(name: ToolName, folder: Path) -> Path | None:
     return next((Path(path) for path in found if path), None)
 
 
-def _fetch(folder: Path) -> None:
-    """Unpack beside the final place and swap, so that an interrupted run leaves no half-written binary."""
+def fetch(folder: Path, packages: Sequence[str] = _PACKAGES) -> None:
+    """Download Debian's or Ubuntu's packages and unpack them, so that `folder/usr` holds what they hold under /usr.
+
+    Raises:
+        DownloadError: They cannot be fetched or unpacked.
+    """
+    # Unpacked beside the final place and swapped, so that an interrupted run leaves no half-written binary.
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix="unpack-") as scratch:
         debs, unpacked = Path(scratch, "debs"), Path(scratch, "unpacked")
         debs.mkdir()
-        _download(folder, debs)
+        _download(folder, debs, packages)
         for deb in sorted(debs.glob("*.deb")):
             _run(["dpkg", "-x", str(deb), str(unpacked)], cwd=debs)
         _relocate(unpacked / "usr" / "bin" / "prometheus-alertmanager")
@@ -104,17 +109,18 @@ def _fetch(folder: Path) -> None:
 
 
 def _relocate(binary: Path) -> None:
-    binary.write_bytes(binary.read_bytes().replace(_ASSETS_BUILT_IN, _ASSETS_RELOCATED))
+    if binary.exists():
+        binary.write_bytes(binary.read_bytes().replace(_ASSETS_BUILT_IN, _ASSETS_RELOCATED))
 
 
-def _download(folder: Path, debs: Path) -> None:
+def _download(folder: Path, debs: Path, packages: Sequence[str]) -> None:
     """Download with the machine's package lists, or, where it has none, with lists of our own."""
     state = folder / "apt"
     for name in ("lists/partial", "cache/archives/partial"):
         (state / name).mkdir(parents=True, exist_ok=True)
     conf = state / "apt.conf"
     conf.write_text(_APT_CONF.format(folder=state))
-    download = ["download", *_PACKAGES]
+    download = ["download", *packages]
     try:
         _run(["apt-get", "-o", "APT::Sandbox::User=root", *download], cwd=debs)
     except DownloadError:

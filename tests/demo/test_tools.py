@@ -77,7 +77,7 @@ def test_without_package_lists_apt_works_on_lists_of_its_own(
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     folder = tmp_path / "tools"
     with pytest.raises(FileNotFoundError):  # the stand-ins deliver no package
-        tools._fetch(folder)
+        tools.fetch(folder)
     conf = folder / "apt" / "apt.conf"
     assert log.read_text().splitlines()[1:] == [
         f"-c {conf} update",
