@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Final, Self
 
+import regex
 from pydantic import Field, model_validator
 
 from collector.secret_values import Text, wrong
@@ -14,6 +15,8 @@ from collector.values import Path, Pattern, Seconds
 
 _CONDITIONS: Final = ("equals", "above", "below", "max_age")
 _EARLIEST_UNIX_MILLISECONDS: Final = 1e12
+_MATCH_SECONDS: Final = 0.5
+"""Of processor time; 250 kB take an honest expression a hundredth of that, and a catastrophic one would take for ever."""
 
 
 class JsonCheck(Strict):
@@ -79,7 +82,7 @@ class BodyChecks(Strict):
     contains: Text | None = None
     """The body contains this text; capitals matter."""
     matches: Pattern | None = None
-    """Somewhere in the body this regular expression (Python's) matches."""
+    """Somewhere in the body this regular expression (Python's) matches, found within half a second."""
     json_values: list[JsonCheck] = Field(default=[], alias="json")
     """The body is JSON, and these conditions on its values hold."""
 
@@ -97,9 +100,15 @@ class BodyChecks(Strict):
             text = body.decode(errors="replace")
         if self.contains is not None and self.contains not in text:
             return "the body does not contain what is expected"
-        if self.matches is not None and not self.matches.search(text):
-            return "the body does not match what is expected"
-        return self._problem_of_json(body, now) if self.json_values else None
+        problem = self._problem_of_pattern(text) if self.matches is not None else None
+        return problem or (self._problem_of_json(body, now) if self.json_values else None)
+
+    def _problem_of_pattern(self, text: str) -> str | None:
+        try:
+            found = regex.search(self.matches or "", text, timeout=_MATCH_SECONDS, concurrent=True)
+        except TimeoutError:
+            return f"matching the body took more than {_MATCH_SECONDS:g} s: the regular expression backtracks too much"
+        return None if found else "the body does not match what is expected"
 
     def _problem_of_json(self, body: bytes, now: float) -> str | None:
         try:

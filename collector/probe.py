@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final, Self, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
 
 import aiohttp
 
 from collector.addresses import is_refused
 from collector.aiohttp_errors import reason_without_answer
 from collector.body import BodyError, read_body, unpacked
+from collector.body_judge import BodyJudge
 from collector.errors import system_words
 from collector.outcome import Outcome, reason_for_status
 from collector.phases import PhaseClock
@@ -31,6 +32,15 @@ if TYPE_CHECKING:
 _MAX_REDIRECTS: Final = 10
 
 
+class _Answer(NamedTuple):
+    """What came: its body, empty if nobody looks at it, what went wrong with it on the way, and the seconds it all took."""
+
+    response: TimedResponse
+    body: bytes
+    problem: str | None
+    seconds: float
+
+
 class Prober:
     """Sends probes; an asynchronous context manager that holds the connections.
 
@@ -40,6 +50,7 @@ class Prober:
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._transport = Transport(ssl_context)
+        self._judge = BodyJudge()
 
     async def __aenter__(self) -> Self:
         return self
@@ -47,6 +58,7 @@ class Prober:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._judge.close()
         await self._transport.close()
 
     async def close_unused(self, apis: Iterable[Api]) -> None:
@@ -58,7 +70,7 @@ class Prober:
         clock = PhaseClock()
         try:
             async with asyncio.timeout(api.timeout):
-                return await self._follow(api, clock)
+                answer = await self._follow(api, clock)
         except TimeoutError:
             waited = clock.stop()
             return Outcome("timeout", waited, clock.seconds, detail=f"no answer within {api.timeout:g} s")
@@ -66,13 +78,16 @@ class Prober:
             return Outcome(reason_without_answer(error), detail=_describe(error))
         except RedirectError as error:
             return Outcome("body", detail=str(error))
+        return await self._outcome(api, answer, clock)
 
-    async def _follow(self, api: Api, clock: PhaseClock) -> Outcome:
+    async def _follow(self, api: Api, clock: PhaseClock) -> _Answer:
         request = Request.of(api)
         for _ in range(_MAX_REDIRECTS + 1):
-            outcome, following = await self._send(api, request, clock)
+            answer = await self._send(api, request, clock)
+            following = request.after(answer.response) if api.follow_redirects else None
             if following is None:
-                return outcome
+                return answer
+            clock.enter("connect")
             request = following
             if not api.allow_link_local and is_refused(
                 request.url.host or ""
@@ -80,7 +95,7 @@ class Prober:
                 raise RedirectError("a redirect to a link-local or metadata address")
         raise RedirectError(f"more than {_MAX_REDIRECTS} redirects")
 
-    async def _send(self, api: Api, request: Request, clock: PhaseClock) -> tuple[Outcome, Request | None]:
+    async def _send(self, api: Api, request: Request, clock: PhaseClock) -> _Answer:
         async with self._transport.session(api).request(
             request.method,
             request.url,
@@ -94,19 +109,37 @@ class Prober:
             body, problem = await _read(api, response)
             first_byte, last_byte = response.take_times()
         clock.enter("transfer", first_byte)
-        seconds = clock.stop(last_byte)
-        if api.follow_redirects and (following := request.after(response)):
-            clock.enter("connect")
-            return Outcome("body"), following
-        reason, detail = await _judge(api, response, body, problem)
+        return _Answer(response, body, problem, clock.stop(last_byte))
+
+    async def _outcome(self, api: Api, answer: _Answer, clock: PhaseClock) -> Outcome:
+        response = answer.response
+        reason, detail = await self._verdict(api, answer)
         now = time.time()
         retry_at = (
             parse_retry_after(response.headers.get("Retry-After"), now) if response.status >= 400 else None
         )
         quotas = parse_quotas(response.headers.items(), now)
-        return Outcome(
-            reason, seconds, clock.seconds, quotas, response.certificate_expiry, retry_at, detail
-        ), None
+        expiry = response.certificate_expiry
+        return Outcome(reason, answer.seconds, clock.seconds, quotas, expiry, retry_at, detail)
+
+    async def _verdict(self, api: Api, answer: _Answer) -> tuple[str | None, str]:
+        status = answer.response.status
+        if not api.expects(status):
+            return reason_for_status(
+                status
+            ), f"status {status}, expected {statuses_text(api.expected_status)}"
+        problem = answer.problem or await self._problem_of_content(api, answer)
+        return ("body", problem) if problem else (None, "")
+
+    async def _problem_of_content(self, api: Api, answer: _Answer) -> str | None:
+        if api.expected_body is None:
+            return None
+        headers, charset = answer.response.headers, answer.response.charset or "utf-8"
+        try:
+            plain = await unpacked(answer.body, headers.get("Content-Encoding", ""), api.max_body)
+        except BodyError as error:
+            return str(error)
+        return await self._judge.problem(api.expected_body, plain, charset, time.time())
 
 
 async def _read(api: Api, response: TimedResponse) -> tuple[bytes, str | None]:
@@ -117,26 +150,6 @@ async def _read(api: Api, response: TimedResponse) -> tuple[bytes, str | None]:
         return b"", str(error)
     except (aiohttp.ClientError, OSError) as error:
         return b"", f"the body broke off ({_describe(error)})"
-
-
-async def _judge(
-    api: Api, response: TimedResponse, body: bytes, problem: str | None
-) -> tuple[str | None, str]:
-    if not api.expects(response.status):
-        detail = f"status {response.status}, expected {statuses_text(api.expected_status)}"
-        return reason_for_status(response.status), detail
-    problem = problem or await _problem_of_content(api, response, body)
-    return ("body", problem) if problem else (None, "")
-
-
-async def _problem_of_content(api: Api, response: TimedResponse, body: bytes) -> str | None:
-    if api.expected_body is None:
-        return None
-    try:
-        plain = await unpacked(body, response.headers.get("Content-Encoding", ""), api.max_body)
-    except BodyError as error:
-        return str(error)
-    return api.expected_body.problem(plain, response.charset or "utf-8", time.time())
 
 
 def _describe(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final
 
+import regex
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
 from yarl import URL
 
@@ -80,13 +81,13 @@ def _header_name(text: str) -> str:
     return text
 
 
-def _pattern(value: object) -> re.Pattern[str]:
-    if not isinstance(value, str):
-        raise wrong("not a regular expression")
+def _pattern(text: str) -> str:
     try:
-        return re.compile(value)
-    except re.error as error:
-        raise wrong(f"not a regular expression ({error.msg})") from None
+        regex.compile(text)
+    except regex.error as error:
+        words = error.msg  # type: ignore[attr-defined] # missing from the stubs
+        raise wrong(f"not a regular expression ({words})") from None
+    return text
 
 
 def _json_path(value: object) -> JsonPath:
@@ -135,9 +136,8 @@ Names = Annotated[
         {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
     ),
 ]
-Pattern = Annotated[
-    re.Pattern[str], BeforeValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})
-]
+Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
+"""A regular expression that compiles, as text: compiled ones of the package `regex` are equal to none but themselves."""
 Path = Annotated[JsonPath, PlainValidator(_json_path), WithJsonSchema({"type": "string"})]
 WebUrl = Annotated[Text, AfterValidator(_web_url)]
 ProxyUrl = Annotated[Text, AfterValidator(_proxy_url)]

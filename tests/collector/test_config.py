@@ -43,7 +43,7 @@ MESSAGES = {
         ":6: apis[0].timeout: not a duration above 0 and up to 7 days; write seconds or a duration such as 500ms or 5s",
     ],
     "bad_expected_body": [
-        ':5: apis[0].expected_body.matches: not a regular expression (missing ), unterminated subpattern); write a regular expression of Python in single quotes, such as \'"status": *"(ok|up)"\'',
+        ':5: apis[0].expected_body.matches: not a regular expression (missing )); write a regular expression of Python in single quotes, such as \'"status": *"(ok|up)"\'',
         ":7: apis[0].expected_body.json[0].path: not a path; write a path such as $.data.items[0].name",
         ":8: apis[0].expected_body.json[1]: not exactly one condition; write `equals`, `above` and `below`, or `max_age`",
         ":9: apis[0].expected_body.json[2]: not exactly one condition; write `equals`, `above` and `below`, or `max_age`",
