@@ -38,6 +38,10 @@ class JsonCheck(Strict):
         conditions = {"above" if key == "below" else key for key in given(self, *_CONDITIONS)}
         if len(conditions) != 1:
             raise wrong("not exactly one condition", "write `equals`, `above` and `below`, or `max_age`")
+        if self.above is not None and self.below is not None and self.above >= self.below:
+            raise wrong(
+                f"nothing is above {self.above:g} and below {self.below:g}", "write the smaller as `above`"
+            )
         return self
 
     def problem(self, document: object, now: float) -> str | None:

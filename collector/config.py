@@ -15,8 +15,10 @@ from collector.api import Api
 from collector.config_errors import REMEDIES, problems
 from collector.config_file import DEFAULT_TIMEOUT, ApisFile, Defaults, Entry
 from collector.errors import ConfigError, Problem
+from collector.impossible import wrong_expectations
 from collector.parents import wrong_parents
 from collector.secret_values import Surroundings
+from collector.seen_files import SeenFiles
 from collector.yaml_file import Document, read_yaml
 
 if TYPE_CHECKING:
@@ -25,18 +27,23 @@ if TYPE_CHECKING:
 _AUTHENTICATION = ("basic_auth", "bearer")
 
 
-def load_config(path: Path | str, environ: Mapping[str, str] | None = None) -> tuple[Api, ...]:
+def load_config(
+    path: Path | str, environ: Mapping[str, str] | None = None, seen: SeenFiles | None = None
+) -> tuple[Api, ...]:
     """Read the APIs from a YAML file.
 
     Args:
         path: The file.
         environ: Values for `${VAR}`; the process's environment if None.
+        seen: Is told of every file that is read.
 
     Raises:
         ConfigError: The file is missing, no YAML, or says something the collector does not understand.
     """
-    document = read_yaml(Path(path))
-    surroundings = Surroundings(os.environ if environ is None else environ, Path(path).parent)
+    path, seen = Path(path), seen or SeenFiles()
+    seen.note(path)
+    document = read_yaml(path)
+    surroundings = Surroundings(os.environ if environ is None else environ, path.parent, seen)
     source = str(path)
     if document.content is None:
         raise ConfigError(source, Problem("", "the file is empty", REMEDIES["apis"]))
@@ -47,7 +54,7 @@ def load_config(path: Path | str, environ: Mapping[str, str] | None = None) -> t
     except ValidationError as error:
         raise ConfigError(source, *problems(error, document)) from None  # the cause would print the values
     apis = tuple(_resolve(file.defaults, entry) for entry in file.apis)
-    checks = (_duplicates, _long_timeouts, _refused, wrong_parents)
+    checks = (_duplicates, _long_timeouts, _refused, wrong_expectations, wrong_parents)
     if wrong := [found for check in checks for found in check(apis, document)]:
         raise ConfigError(source, *wrong)
     return apis

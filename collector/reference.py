@@ -34,8 +34,8 @@ The collector is no proxy: it probes what stands in this file and nothing that a
 `max_body`, unpacked no further, and never logged. Conditions on bodies are checked between other probes: keep `max_body` small where
 there are some. Behind a `proxy` it is the proxy that looks names up, so that only addresses written as such are refused.
 
-The file is loaded again when it changes (a look every five seconds, swapped links of a Kubernetes ConfigMap included), on SIGHUP,
-and on `POST /-/reload` with `COLLECTOR_ENABLE_RELOAD=true`. A file with a mistake is refused: the former configuration stays in
+The file is loaded again when it or a file that it reads changes, those with secrets and certificates included (a look every five
+seconds; the swapped links of Kubernetes' ConfigMaps and Secrets are seen), on SIGHUP, and on `POST /-/reload` with `COLLECTOR_ENABLE_RELOAD=true`. A file with a mistake is refused: the former configuration stays in
 service, `rapidapi_collector_config_reload_success` is 0 and the log names the line. APIs that have not changed keep their counters
 and their schedule.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from typing import TYPE_CHECKING, Final
 
 from collector.config import load_config
 from collector.errors import ConfigError
+from collector.seen_files import SeenFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,15 +18,13 @@ if TYPE_CHECKING:
     from collector.metrics import ReloadMetrics
 
 LOOK_EVERY: Final = 5.0
-"""Seconds between two looks at whether the file has changed."""
+"""Seconds between two looks at whether a file has changed."""
 
 _log = logging.getLogger("collector")
 
 
 class Source:
-    """The configuration file, which knows whether it has changed since it was last read.
-
-    A swapped symbolic link anywhere on its path is a change, which is how Kubernetes replaces a ConfigMap.
+    """The configuration file, which knows whether it, or a file that it names, has changed since it was last read.
 
     Args:
         path: The file.
@@ -34,7 +32,7 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._read: tuple[int, ...] | None = None
+        self._seen = SeenFiles()
 
     def load(self) -> tuple[Api, ...]:
         """Read the file.
@@ -42,19 +40,15 @@ class Source:
         Raises:
             ConfigError: It is refused; only a further change makes `changed` true again.
         """
-        self._read = self._fingerprint()
-        return load_config(self.path)
+        seen = SeenFiles()
+        try:
+            return load_config(self.path, seen=seen)
+        finally:
+            self._seen = seen
 
     def changed(self) -> bool:
-        """Return whether the file is another one than that which was read, or has been written to, or is gone."""
-        return self._fingerprint() != self._read
-
-    def _fingerprint(self) -> tuple[int, ...] | None:
-        try:
-            found = os.stat(self.path)  # noqa: PTH116 - follows links, as reading does
-        except OSError:
-            return None
-        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        """Return whether one of the files that were read has changed, the secrets' and those of TLS included."""
+        return self._seen.changed()
 
 
 class Reloader:
@@ -92,7 +86,7 @@ class Reloader:
             return None
 
     async def run(self, look_every: float = LOOK_EVERY) -> None:
-        """Load the file whenever it was asked for or the file has changed, until cancelled."""
+        """Load the file whenever it was asked for or a file has changed, until cancelled."""
         while True:
             try:
                 await asyncio.wait_for(self._asked.wait(), look_every)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from yarl import URL
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from collector.api import Api
 
-_REDIRECTS = {301, 302, 303, 307, 308}
+REDIRECTS: Final = {301, 302, 303, 307, 308}
 
 
 class RedirectError(Exception):
@@ -49,7 +49,7 @@ class Request(NamedTuple):
             RedirectError: The redirect's address is not one that can be followed.
         """
         location = answer.headers.get("Location")
-        if answer.status not in _REDIRECTS or location is None:
+        if answer.status not in REDIRECTS or location is None:
             return None
         try:
             url = self.url.join(URL(location))

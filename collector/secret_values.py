@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from pydantic import AfterValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from collector.seen_files import SeenFiles
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,10 +26,12 @@ class Surroundings(NamedTuple):
     Attributes:
         environ: Values for `${VAR}`.
         folder: Where relative paths begin: the folder of the configuration file.
+        seen: Told of each file before it is read.
     """
 
     environ: Mapping[str, str]
     folder: Path
+    seen: SeenFiles
 
 
 def wrong(what: str, remedy: str | None = None) -> PydanticCustomError:
@@ -37,16 +41,18 @@ def wrong(what: str, remedy: str | None = None) -> PydanticCustomError:
 
 
 def _surroundings(info: ValidationInfo) -> Surroundings:
-    return info.context if isinstance(info.context, Surroundings) else Surroundings({}, Path())
+    return info.context if isinstance(info.context, Surroundings) else Surroundings({}, Path(), SeenFiles())
 
 
-def _variable(name: str, environ: Mapping[str, str]) -> str:
+def _variable(name: str, surroundings: Surroundings) -> str:
     """Return a variable's value, or the content of the file that its sister with `_FILE` names."""
+    environ = surroundings.environ
     file = environ.get(f"{name}_FILE", "")
     if not file:
         return environ.get(name, "")
     if environ.get(name):
         raise wrong(f"both {name} and {name}_FILE are set", "set one of them")
+    surroundings.seen.note(Path(file))
     try:
         return Path(file).read_text(encoding="utf-8").strip()
     except OSError as error:
@@ -57,10 +63,10 @@ def _variable(name: str, environ: Mapping[str, str]) -> str:
 
 
 def _expanded(text: str, info: ValidationInfo) -> str:
-    environ = _surroundings(info).environ
+    surroundings = _surroundings(info)
 
     def value_of(match: re.Match[str]) -> str:
-        value = _variable(match[1], environ)
+        value = _variable(match[1], surroundings)
         if not value:  # also what docker compose makes of a variable that nobody set
             what = f"the environment variable {match[1]} is not set"
             raise wrong(what, f"set {match[1]}, or {match[1]}_FILE, for the collector, and not empty")
@@ -81,7 +87,9 @@ def _one_line(text: str) -> str:
 
 
 def _file_path(text: str, info: ValidationInfo) -> str:
-    path = _surroundings(info).folder / text
+    surroundings = _surroundings(info)
+    path = surroundings.folder / text
+    surroundings.seen.note(path)
     try:
         path.open("rb").close()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

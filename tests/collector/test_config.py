@@ -51,8 +51,9 @@ MESSAGES = {
         ":11: apis[0].expected_body.json[4].max_age: not a duration; write seconds or a duration such as 15s, 2m or 1h",
         ":12: apis[0].expected_body.json[5].equal: unknown key; did you mean `equals`?",
         ":13: apis[0].expected_body.json[6].equals: not a single value; write text, a number, true, false or null",
-        ":16: apis[1].expected_body.json: input should be a valid list; write a list such as [{path: $.status, equals: ok}, {path: $.updated, max_age: 10m}]",
-        ":19: apis[2].expected_body.contain: unknown key; did you mean `contains`?",
+        ":14: apis[0].expected_body.json[7]: nothing is above 2 and below 2; write the smaller as `above`",
+        ":17: apis[1].expected_body.json: input should be a valid list; write a list such as [{path: $.status, equals: ok}, {path: $.updated, max_age: 10m}]",
+        ":20: apis[2].expected_body.contain: unknown key; did you mean `contains`?",
     ],
     "bad_header": [
         ":5: apis[0].headers.X Key: not a header name; write `Name: value` below `headers:`, numbers in quotes",
@@ -106,6 +107,11 @@ MESSAGES = {
         ":6: apis[2].name: duplicate API name 'Wetter'; give each API a name of its own",
     ],
     "empty": [": the file is empty; write `apis:` and below it at least one entry with `name:` and `url:`"],
+    "impossible": [
+        ":6: apis[0].expected_body: an answer to HEAD has no body; write `method: GET`, or leave out `expected_body`",
+        ":10: apis[1].expected_body: an answer of status 204, 304 has no body; leave it out, or expect another status",
+        ":13: apis[2].expected_status: a redirect that is followed is not the answer; leave out `follow_redirects`, or expect the status of what the redirect leads to",
+    ],
     "key_twice": [
         ":4: not valid YAML (the key 'url' is written twice); check indentation, quotes and colons there"
     ],

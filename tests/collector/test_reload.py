@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+import trustme
+from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest, parser
 
 from collector.api import Api
+from collector.errors import ConfigError
 from collector.fleet import Fleet
 from collector.metrics import ProbeMetrics, ReloadMetrics
 from collector.reload import Reloader, Source
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.probe import Prober
+    from tests.collector.conftest import Serve
 
 pytestmark = pytest.mark.integration
 
@@ -164,6 +169,70 @@ def test_reload_over_http(tmp_path: Path, api_url: str, *, enabled: bool) -> Non
         assert answer.status_code == 500
         assert answer.text.startswith(f"{config}:1: apis: ")
         assert requests.get(f"{url}/-/reload", timeout=10).status_code == 405
+
+
+@pytest.mark.parametrize("way", ["token_file", "variable"])
+async def test_a_changed_secret(
+    tmp_path: Path, prober: Prober, serve: Serve, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A new token is used without a signal, whether its file is replaced or, as in Kubernetes, links to it are swapped."""
+    seen: list[str | None] = []
+
+    async def note(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("Authorization"))
+        return web.Response()
+
+    for version in ("v1", "v2"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "token").write_text(version, encoding="utf-8")
+    (tmp_path / "..data").symlink_to("v1")
+    monkeypatch.setenv("TOKEN_FILE", str(tmp_path / "..data/token"))
+    bearer = "token_file: ..data/token" if way == "token_file" else "token: '${TOKEN}'"
+    config = tmp_path / "apis.yml"
+    config.write_text(
+        f"apis: [{{name: A, url: '{await serve(note)}', interval: 50ms, bearer: {{{bearer}}}}}]",
+        encoding="utf-8",
+    )
+    registry = CollectorRegistry()
+    fleet = Fleet(prober, ProbeMetrics(registry, "test"))
+    reloader = Reloader(Source(config), fleet, ReloadMetrics(registry, "test"))
+    assert await reloader.load() is None
+    looking = asyncio.create_task(reloader.run(look_every=0.05))
+
+    async def used(token: str) -> None:
+        async with asyncio.timeout(20):
+            while seen[-1:] != [f"Bearer {token}"]:  # noqa: ASYNC110 - the server sees many tokens
+                await asyncio.sleep(0.02)
+
+    await used("v1")
+    (tmp_path / "..tmp").symlink_to("v2")
+    os.replace(tmp_path / "..tmp", tmp_path / "..data")  # noqa: PTH105 - a link, not what it points to
+    await used("v2")
+    replace(tmp_path / "v2/token", "v3")
+    await used("v3")
+    (tmp_path / "v2/token").unlink()
+    (tmp_path / "v2/token").write_text("v4", encoding="utf-8")
+    await used("v4")
+    looking.cancel()
+    await fleet.stop()
+
+
+def test_which_files_are_looked_at(tmp_path: Path) -> None:
+    """A file that could not be read is looked at as well: when it comes, so does the configuration. So are TLS files."""
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    config = tmp_path / "apis.yml"
+    api = "name: A, url: 'https://a.example', tls: {ca_file: ca.pem}, bearer: {token_file: token}"
+    config.write_text(f"apis: [{{{api}}}]", encoding="utf-8")
+    source = Source(config)
+    with pytest.raises(ConfigError):
+        source.load()
+    assert not source.changed()
+    (tmp_path / "token").write_text("x", encoding="utf-8")
+    assert source.changed()
+    source.load()
+    assert not source.changed()
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    assert source.changed()
 
 
 async def test_a_load_leaves_alone_what_has_not_changed(tmp_path: Path, prober: Prober, api_url: str) -> None:
