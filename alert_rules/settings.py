@@ -129,6 +129,8 @@ class Settings:
 
     collector_down_for: Seconds = 60
     reload_for: Seconds = 120
+    discovery_for: Seconds = 600
+    """Ten looks at the default interval."""
     target_for: Seconds = 120
     restart_window: Seconds = 1800
     restarts: int = 2

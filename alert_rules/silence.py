@@ -109,7 +109,28 @@ def reload_failed(settings: Settings) -> AlertingRule:
     )
 
 
+def discovery_failing(settings: Settings) -> AlertingRule:
+    """Return the alert for a source of APIs whose last good list is all that the collector has."""
+    return alert(
+        "CollectorDiscoveryFailing",
+        settings,
+        expr=f"max by (environment, job, instance, source) ({raw.DISCOVERY_UP.name}) == 0",
+        for_=settings.discovery_for,
+        severity="warning",
+        kind="health",
+        component="collector",
+        per_api=False,
+        board=PIPELINE,
+        summary="A source of APIs cannot be read.",
+        description=(
+            "{{ $labels.instance }} ({{ $labels.environment }}): expected the source {{ $labels.source }} to be read, "
+            f"seen it fail for {duration(settings.discovery_for)}; its last good list is in service, and none after a restart."
+        ),
+    )
+
+
 def group(settings: Settings) -> Group:
     """Return the group."""
-    rules = tuple(build(settings) for build in (silent, vanished, collector_down, reload_failed))
+    builders = (silent, vanished, collector_down, reload_failed, discovery_failing)
+    rules = tuple(build(settings) for build in builders)
     return Group("silence", rules, settings.interval, settings.series_limit)

@@ -60,10 +60,11 @@ def check(config: ConfigPath = Path("apis.yml")) -> None:
     """Check the configuration and environment without sending a request."""
     _settings()
     try:
-        apis = load_config(config)
+        apis, sources = load_config(config)
     except CollectorError as error:
         raise _failed(error) from None
-    typer.echo(f"{config}: no errors, {len(apis)} APIs")
+    further = f" and {len(sources)} sources of further ones" if sources else ""
+    typer.echo(f"{config}: no errors, {len(apis)} APIs{further}")
 
 
 @app.command()
@@ -74,7 +75,7 @@ def probe(
     """Probe each API once, say how it went, and end with status 1 unless all succeeded."""
     _settings()
     try:
-        apis = load_config(config)
+        apis = load_config(config).apis
     except CollectorError as error:
         raise _failed(error) from None
     chosen = _chosen(apis, names or [])

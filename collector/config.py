@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 from yarl import URL
@@ -13,12 +13,14 @@ from yarl import URL
 from collector.addresses import is_refused
 from collector.api import Api
 from collector.config_errors import REMEDIES, problems
-from collector.config_file import DEFAULT_TIMEOUT, ApisFile, Defaults, Entry
+from collector.config_file import DEFAULT_TIMEOUT, ApisFile, Defaults, Entry, FileSd, HttpSd
 from collector.errors import ConfigError, Problem
 from collector.impossible import wrong_expectations
 from collector.parents import wrong_parents
 from collector.secret_values import Surroundings
 from collector.seen_files import SeenFiles
+from collector.source_checks import wrong_sources
+from collector.sources import DiscoverySource, FileLists, HttpList
 from collector.yaml_file import Document, read_yaml
 
 if TYPE_CHECKING:
@@ -27,10 +29,22 @@ if TYPE_CHECKING:
 _AUTHENTICATION = ("basic_auth", "bearer")
 
 
+class Config(NamedTuple):
+    """What a configuration file says.
+
+    Attributes:
+        apis: The APIs that it names.
+        sources: Where to find further ones.
+    """
+
+    apis: tuple[Api, ...]
+    sources: tuple[DiscoverySource, ...] = ()
+
+
 def load_config(
     path: Path | str, environ: Mapping[str, str] | None = None, seen: SeenFiles | None = None
-) -> tuple[Api, ...]:
-    """Read the APIs from a YAML file.
+) -> Config:
+    """Read the configuration from a YAML file.
 
     Args:
         path: The file.
@@ -54,13 +68,32 @@ def load_config(
     except ValidationError as error:
         raise ConfigError(source, *problems(error, document)) from None  # the cause would print the values
     apis = tuple(_resolve(file.defaults, entry) for entry in file.apis)
+    over_http = tuple(_source(found, surroundings.folder) for found in file.http_sd)
+    in_files = tuple(_source(found, surroundings.folder) for found in file.file_sd)
     checks = (_duplicates, _long_timeouts, _refused, wrong_expectations, wrong_parents)
-    if wrong := [found for check in checks for found in check(apis, document)]:
+    wrong = [found for check in checks for found in check(apis, document)]
+    wrong += wrong_sources({"http_sd": over_http, "file_sd": in_files}, apis, document)
+    if wrong:
         raise ConfigError(source, *wrong)
-    return apis
+    return Config(apis, over_http + in_files)
+
+
+def _source(found: HttpSd | FileSd, folder: Path) -> DiscoverySource:
+    template = Api(name="", url="", depends_on=found.depends_on, **_values(found.settings, Defaults()))
+    if isinstance(found, FileSd):
+        return DiscoverySource(found.name, FileLists(folder, tuple(found.files)), template)
+    credentials = [section.headers() for section in (found.basic_auth, found.bearer) if section]
+    headers = _merged(found.headers, *credentials)
+    tls = found.tls.settings() if found.tls else None
+    where = HttpList(found.url, found.refresh_interval, headers, tls, found.proxy)
+    return DiscoverySource(found.name, where, template)
 
 
 def _resolve(defaults: Defaults, entry: Entry) -> Api:
+    return Api(name=entry.name, url=entry.url, depends_on=entry.depends_on, **_values(defaults, entry))
+
+
+def _values(defaults: Defaults, entry: Defaults) -> dict[str, Any]:
     values: dict[str, Any] = {
         key: getattr(entry if key in entry.model_fields_set else defaults, key)
         for key in Defaults.model_fields
@@ -73,10 +106,10 @@ def _resolve(defaults: Defaults, entry: Entry) -> Api:
     values["tls"] = values["tls"] and values["tls"].settings()
     if "timeout" not in defaults.model_fields_set | entry.model_fields_set:
         values["timeout"] = min(DEFAULT_TIMEOUT, values["interval"])
-    return Api(name=entry.name, url=entry.url, depends_on=entry.depends_on, **values)
+    return values
 
 
-def _authentication(defaults: Defaults, entry: Entry) -> list[Any]:
+def _authentication(defaults: Defaults, entry: Defaults) -> list[Any]:
     """Return the API's own authentication, whichever kind it is, or else that of the defaults."""
     if any(name.lower() == "authorization" for name in entry.headers):
         return []

@@ -21,8 +21,13 @@ _NUMBER: Final = "write a number such as 0.5"
 _FROM_OUTSIDE: Final = "write text, such as '${VAR}' for the value of an environment variable"
 _FILE: Final = "give the path of a file, relative to this one"
 REMEDIES: Final = {
-    "": "write `defaults:` and `apis:` at the top level",
+    "": "write `apis:`, `http_sd:` or `file_sd:` at the top level",
     "apis": "write `apis:` and below it at least one entry with `name:` and `url:`",
+    "http_sd": "write `http_sd:` and below it entries with `name:` and `url:`",
+    "file_sd": "write `file_sd:` and below it entries with `name:` and `files:`",
+    "files": "write a list such as [targets/*.json, more.yml]",
+    "refresh_interval": _DURATION,
+    "settings": "write keys such as `interval: 60s` below `settings:`",
     "defaults": "write keys such as `interval: 60s` below `defaults:`",
     "name": "write any text, in quotes if it looks like a number, such as `name: Weather`",
     "url": "write an address such as `url: https://api.example.com/health`",
@@ -84,7 +89,7 @@ def _problem(details: ErrorDetails, document: Document) -> Problem:
 def _words(details: ErrorDetails, location: tuple[int | str, ...]) -> str:
     if details["type"] in _MAPPING_TYPES:
         return "not a mapping of keys to values"
-    if location[-1] == "equals":  # pydantic has one finding for each of the types that it might have been
+    if location[-1:] == ("equals",):  # pydantic has one finding for each of the types that it might have been
         return "not a single value"
     return details["msg"][0].lower() + details["msg"][1:]
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from collector.body_checks import BodyChecks
 from collector.credentials import BasicAuth, Bearer, RapidApi, TlsFiles
 from collector.secret_values import Text, wrong
 from collector.strict import Strict, given
-from collector.values import Bytes, Headers, Names, ProxyUrl, Seconds, Statuses, WebUrl
+from collector.values import Bytes, Headers, Names, ProxyUrl, Seconds, Statuses, TargetFiles, WebUrl
 
 DEFAULT_INTERVAL: Final = 60.0
 DEFAULT_TIMEOUT: Final = 10.0
 DEFAULT_MAX_BODY: Final = 10_000_000
+DEFAULT_REFRESH: Final = 60.0
 
 
 class Defaults(Strict):
@@ -60,11 +61,7 @@ class Defaults(Strict):
 
     @model_validator(mode="after")
     def _one_authentication(self) -> Self:
-        own = {name.lower() for name in self.headers}
-        ways = [*given(self, "basic_auth", "bearer"), *(["headers"] if "authorization" in own else [])]
-        if len(ways) > 1:
-            words = " and ".join(f"`{way}`" for way in ways)
-            raise wrong(f"{words} both set Authorization", "leave out one of them")
+        _check_authentication(self)
         return self
 
 
@@ -79,10 +76,74 @@ class Entry(Defaults):
     """Name of another API, or a list of them, without which this one cannot work: while one is down, alerts of this one are held."""
 
 
+class _Discovery(Strict):
+    """A source of APIs beside the file."""
+
+    name: str = Field(min_length=1)
+    """Any text, unique among the sources; the label `source`."""
+    settings: Defaults = Field(default_factory=Defaults)
+    """Settings of the APIs that it finds, as below `defaults:`, which does not hold for them."""
+    depends_on: Names = ()
+    """Name of an API of this file, or a list of them, without which those that it finds cannot work."""
+
+
+class HttpSd(_Discovery):
+    """A list of APIs, asked for over HTTP in Prometheus' format."""
+
+    url: WebUrl
+    """Where the list is, an absolute http or https URL. `${VAR}` is filled in."""
+    refresh_interval: Seconds = DEFAULT_REFRESH
+    """Time between two looks at the list."""
+    headers: Headers = Field(default={})
+    """Headers of the request for the list. `${VAR}` is filled in."""
+    basic_auth: BasicAuth | None = None
+    """Name and password of basic authentication, for the list."""
+    bearer: Bearer | None = None
+    """The token of bearer authentication, for the list."""
+    tls: TlsFiles | None = None
+    """Authorities to trust and the client's certificate (mTLS), for the list."""
+    proxy: ProxyUrl | None = None
+    """An HTTP proxy to go through, for the list."""
+
+    @model_validator(mode="after")
+    def _one_authentication(self) -> Self:
+        _check_authentication(self)
+        return self
+
+
+class FileSd(_Discovery):
+    """Lists of APIs in files of Prometheus' format."""
+
+    files: TargetFiles
+    """Paths ending in `.json`, `.yml` or `.yaml`, relative to this file; the last part of each may hold a `*`."""
+
+
 class ApisFile(Strict):
     """The APIs that the collector probes."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": [key]} for key in ("apis", "http_sd", "file_sd")]}
+    )
+
     defaults: Defaults = Field(default_factory=Defaults)
-    """What holds for all APIs; each may say otherwise."""
-    apis: list[Entry] = Field(min_length=1)
+    """What holds for all APIs of this file; each may say otherwise."""
+    apis: list[Entry] = Field(default=[])
     """The APIs."""
+    http_sd: list[HttpSd] = Field(default=[])
+    """Where to ask for further APIs over HTTP."""
+    file_sd: list[FileSd] = Field(default=[])
+    """Files that list further APIs."""
+
+    @model_validator(mode="after")
+    def _something_to_probe(self) -> Self:
+        if not (self.apis or self.http_sd or self.file_sd):
+            raise wrong("neither APIs nor a source of them")
+        return self
+
+
+def _check_authentication(section: Defaults | HttpSd) -> None:
+    own = {name.lower() for name in section.headers}
+    ways = [*given(section, "basic_auth", "bearer"), *(["headers"] if "authorization" in own else [])]
+    if len(ways) > 1:
+        words = " and ".join(f"`{way}`" for way in ways)
+        raise wrong(f"{words} both set Authorization", "leave out one of them")

@@ -123,6 +123,42 @@ RELOAD_TIMESTAMP: Final = Metric(
     "Time of the last successful load of the configuration.",
     per_api=False,
 )
+DISCOVERY_UP: Final = Metric(
+    "rapidapi_collector_discovery_up",
+    "gauge",
+    "1 if the last look at the source of APIs succeeded, else 0: then its last good list stays in service.",
+    ("source",),
+    per_api=False,
+)
+DISCOVERY_REFRESHES: Final = Metric(
+    "rapidapi_collector_discovery_refreshes_total",
+    "counter",
+    "Looks at the source of APIs, failed ones included.",
+    ("source",),
+    per_api=False,
+)
+DISCOVERY_FAILURES: Final = Metric(
+    "rapidapi_collector_discovery_failures_total",
+    "counter",
+    "Failed looks at the source of APIs.",
+    ("source",),
+    per_api=False,
+)
+DISCOVERY_TARGETS: Final = Metric(
+    "rapidapi_collector_discovery_targets",
+    "gauge",
+    "Targets of the source's list that is in service.",
+    ("source",),
+    per_api=False,
+)
+DISCOVERY_DUPLICATES: Final = Metric(
+    "rapidapi_collector_discovery_duplicates",
+    "gauge",
+    "Targets of the source that are left out since their api_name belongs to an API of the file, of a source before it "
+    "or of its own.",
+    ("source",),
+    per_api=False,
+)
 
 METRICS: Final = (
     REQUESTS,
@@ -143,6 +179,11 @@ METRICS: Final = (
     CPU,
     RELOAD_SUCCESS,
     RELOAD_TIMESTAMP,
+    DISCOVERY_UP,
+    DISCOVERY_REFRESHES,
+    DISCOVERY_FAILURES,
+    DISCOVERY_TARGETS,
+    DISCOVERY_DUPLICATES,
 )
 
 DEFAULT_PORT: Final = 9101

@@ -20,11 +20,12 @@ _WITHOUT_BODY: Final = {204, 304}
 def wrong_expectations(apis: tuple[Api, ...], document: Document) -> Iterator[Problem]:
     """Yield a problem for each API that would fail whatever it answers."""
     for index, api in enumerate(apis):
-        for key, what, remedy in _contradictions(api):
+        for key, what, remedy in contradictions(api):
             yield Problem(f"apis[{index}].{key}", what, remedy, document.line(("apis", index, key)))
 
 
-def _contradictions(api: Api) -> Iterator[tuple[str, str, str]]:
+def contradictions(api: Api) -> Iterator[tuple[str, str, str]]:
+    """Yield the key, what is wrong, and what to write instead, for each reason for which the API would always fail."""
     statuses = api.expected_status or frozenset({200})
     if api.expected_body and api.method == "HEAD":
         remedy = "write `method: GET`, or leave out `expected_body`"

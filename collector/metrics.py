@@ -32,9 +32,9 @@ class RequestMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._requests = _counter(contract.REQUESTS, registry)
-        self._errors = _counter(contract.ERRORS, registry)
-        self._phase_seconds = _counter(contract.PHASE_SECONDS, registry)
+        self._requests = counter(contract.REQUESTS, registry)
+        self._errors = counter(contract.ERRORS, registry)
+        self._phase_seconds = counter(contract.PHASE_SECONDS, registry)
         self._response_time = Histogram(
             contract.RESPONSE_TIME.name,
             contract.RESPONSE_TIME.help,
@@ -43,11 +43,11 @@ class RequestMetrics:
             registry=registry,
         )
         self._quota_gauges = {
-            "limit": _gauge(contract.QUOTA_LIMIT, registry),
-            "remaining": _gauge(contract.QUOTA_REMAINING, registry),
-            "reset": _gauge(contract.QUOTA_RESET, registry),
+            "limit": gauge(contract.QUOTA_LIMIT, registry),
+            "remaining": gauge(contract.QUOTA_REMAINING, registry),
+            "reset": gauge(contract.QUOTA_RESET, registry),
         }
-        self._certificate_expiry = _gauge(contract.CERTIFICATE_EXPIRY, registry)
+        self._certificate_expiry = gauge(contract.CERTIFICATE_EXPIRY, registry)
         self._quota_names: dict[tuple[str, str], set[str]] = {}
 
     def add_api(self, api_name: str, environment: str, phases: Iterable[str] = contract.PHASES) -> None:
@@ -117,11 +117,11 @@ class ProbeMetrics:
     def __init__(self, registry: CollectorRegistry, environment: str) -> None:
         self._environment = environment
         self._requests = RequestMetrics(registry)
-        self._last_probe = _gauge(contract.LAST_PROBE, registry)
-        self._interval = _gauge(contract.PROBE_INTERVAL, registry)
-        self._paused = _gauge(contract.PAUSED, registry)
-        self._missed = _counter(contract.MISSED, registry)
-        self._parents = _gauge(contract.PARENT_INFO, registry)
+        self._last_probe = gauge(contract.LAST_PROBE, registry)
+        self._interval = gauge(contract.PROBE_INTERVAL, registry)
+        self._paused = gauge(contract.PAUSED, registry)
+        self._missed = counter(contract.MISSED, registry)
+        self._parents = gauge(contract.PARENT_INFO, registry)
 
     def add_api(self, api: Api) -> None:
         """Start an API's series, or go on with them if there was one of this name."""
@@ -158,8 +158,8 @@ class ReloadMetrics:
     """How the last load of the configuration went, and when one last succeeded."""
 
     def __init__(self, registry: CollectorRegistry, environment: str) -> None:
-        self._success = _gauge(contract.RELOAD_SUCCESS, registry).labels(environment)
-        self._timestamp = _gauge(contract.RELOAD_TIMESTAMP, registry).labels(environment)
+        self._success = gauge(contract.RELOAD_SUCCESS, registry).labels(environment)
+        self._timestamp = gauge(contract.RELOAD_TIMESTAMP, registry).labels(environment)
 
     def succeeded(self) -> None:
         """Say that the configuration was loaded just now, without an error."""
@@ -176,11 +176,13 @@ def _remove(metrics: Iterable[MetricWrapperBase], api_name: str, environment: st
         metric.remove_by_labels({"api_name": api_name, "environment": environment})
 
 
-def _counter(metric: contract.Metric, registry: CollectorRegistry) -> Counter:
+def counter(metric: contract.Metric, registry: CollectorRegistry) -> Counter:
+    """Return the counter that the contract describes."""
     return Counter(metric.name, metric.help, metric.label_names, registry=registry)
 
 
-def _gauge(metric: contract.Metric, registry: CollectorRegistry) -> Gauge:
+def gauge(metric: contract.Metric, registry: CollectorRegistry) -> Gauge:
+    """Return the gauge that the contract describes."""
     # Where several processes measure the same API, the last to have heard of it is right.
     return Gauge(
         metric.name, metric.help, metric.label_names, registry=registry, multiprocess_mode="mostrecent"

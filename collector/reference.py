@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from collector.body_checks import BodyChecks, JsonCheck
-from collector.config_file import ApisFile, Defaults, Entry
+from collector.config_file import ApisFile, Defaults, Entry, FileSd, HttpSd
 from collector.credentials import BasicAuth, Bearer, RapidApi, TlsFiles
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ _INTRODUCTION: Final = """\
 
 Made by `make reference` from the classes that read the file; do not edit.
 
-The file is YAML: `defaults:` for every API, and `apis:`, a list with a `name` and a `url` each. It is read strictly: an unknown
+The file is YAML: `defaults:` for every API, and `apis:`, a list with a `name` and a `url` each; `http_sd:` and `file_sd:` are lists
+of sources of further APIs, of which there may be some instead of `apis:`. It is read strictly: an unknown
 key, a duplicate name, a wrong URL or a missing secret is an error that names the file, the line, the key and what to write
 instead. `rapidapi-collector check --config apis.yml` tells without sending a request.
 
@@ -43,12 +44,52 @@ An editor that knows JSON schemas completes the file when its first line is
 `# yaml-language-server: $schema=apis.schema.json`; `rapidapi-collector schema` prints that schema.
 """
 
+_LISTS: Final = """\
+## Lists of APIs from outside
+
+Both sources take what Prometheus takes: JSON (`file_sd` also YAML) such as
+
+```json
+[{"targets": ["https://api.example/health", "10.0.0.7:8080"], "labels": {"__metrics_path__": "/ready", "__scrape_interval__": "30s"}}]
+```
+
+| of the list | becomes |
+|---|---|
+| a target that is a URL | the URL as it is |
+| a target `host:port` or `host` | `__scheme__` (`http`), the target, `__metrics_path__` (`/`), and `?name=value` for each `__param_name` |
+| the label `api_name` | the API's name; without it the target, but never the user, password, query and fragment of a URL |
+| the labels `__scrape_interval__`, `__scrape_timeout__` | interval and timeout instead of those of `settings`: a duration of Prometheus, from 1 s on |
+| other labels | nothing |
+
+All else is said by the source's `settings` and nothing of it by the list; `${VAR}` and `*_file` mean nothing there. `defaults:` does not
+hold for these APIs, since a key in it would go to whatever host a list names: what `settings` says does.
+
+`http_sd` has to answer 200 with `Content-Type: application/json`; redirects are not followed; the request says
+`X-Prometheus-Refresh-Interval-Seconds`. A list has at most 5000 targets and 5 MB. A source that fails in any way, or whose list has one
+wrong entry, keeps its last list in service (each file of `file_sd` its own), until the collector is restarted;
+`rapidapi_collector_discovery_up` is 0 and the log says why. An empty list is right, an empty file is not; a
+file that no longer fits a pattern takes its APIs with it, one that is named without a `*` and missing is a failure.
+
+An `api_name` is probed once: one of `apis:` goes before one that is found, a source before those below it (`http_sd` before `file_sd`).
+What is left out is counted in `rapidapi_collector_discovery_duplicates` and named in the log.
+"""
+
 _SECTIONS: Final[tuple[tuple[str, str, type[Strict]], ...]] = (
     ("An API", "Below `apis:` only.", Entry),
     (
         "Settings of all APIs or of one",
         "Below `defaults:` and below each of `apis:`, whose own value wins.",
         Defaults,
+    ),
+    (
+        "http_sd",
+        "Below `http_sd:`, a list. [Which APIs a list names](#lists-of-apis-from-outside) is said below.",
+        HttpSd,
+    ),
+    (
+        "file_sd",
+        "Below `file_sd:`, a list. The files are looked at every five seconds.",
+        FileSd,
     ),
     ("rapidapi", "With these two headers RapidAPI knows you.", RapidApi),
     ("basic_auth", "One of `password` and `password_file`.", BasicAuth),
@@ -70,7 +111,8 @@ def schema() -> dict[str, Any]:
 
 def reference() -> str:
     """Return the reference as Markdown: one table for each section of the file."""
-    return "\n".join([_INTRODUCTION, *(line for section in _SECTIONS for line in _section(*section))])
+    sections = (line for section in _SECTIONS for line in _section(*section))
+    return "\n".join([_INTRODUCTION, *sections, _LISTS])
 
 
 def _section(title: str, note: str, model: type[Strict]) -> Iterator[str]:
@@ -85,6 +127,8 @@ def _section(title: str, note: str, model: type[Strict]) -> Iterator[str]:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
+    if field.default_factory:
+        return ""
     return f"`{json.dumps(field.default)}`" if field.default not in (None, [], {}) else ""
 
 

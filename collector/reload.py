@@ -13,8 +13,8 @@ from collector.seen_files import SeenFiles
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from collector.api import Api
-    from collector.fleet import Fleet
+    from collector.config import Config
+    from collector.discovery import Discovery
     from collector.metrics import ReloadMetrics
 
 LOOK_EVERY: Final = 5.0
@@ -34,7 +34,7 @@ class Source:
         self.path = path
         self._seen = SeenFiles()
 
-    def load(self) -> tuple[Api, ...]:
+    def load(self) -> Config:
         """Read the file.
 
         Raises:
@@ -56,13 +56,13 @@ class Reloader:
 
     Args:
         source: The file.
-        fleet: What probes the APIs.
+        discovery: What takes a configuration into service.
         metrics: Where it is told how the last load went.
     """
 
-    def __init__(self, source: Source, fleet: Fleet, metrics: ReloadMetrics) -> None:
+    def __init__(self, source: Source, discovery: Discovery, metrics: ReloadMetrics) -> None:
         self._source = source
-        self._fleet = fleet
+        self._discovery = discovery
         self._metrics = metrics
         self._lock = asyncio.Lock()
         self._asked = asyncio.Event()
@@ -75,14 +75,14 @@ class Reloader:
         """Load the file now; return why it was refused, or None."""
         async with self._lock:
             try:
-                apis = await asyncio.to_thread(self._source.load)
+                config = await asyncio.to_thread(self._source.load)
             except ConfigError as error:
                 self._metrics.failed()
                 _log.error("the configuration is refused, the former one stays in service:\n%s", error)
                 return error
-            await self._fleet.apply(apis)
+            await self._discovery.apply(config)
             self._metrics.succeeded()
-            _log.info("configuration loaded, probing %d APIs", len(apis))
+            _log.info("configuration loaded, probing %d APIs", len(self._discovery))
             return None
 
     async def run(self, look_every: float = LOOK_EVERY) -> None:

@@ -21,14 +21,15 @@ class SeenFiles:
 
     def note(self, path: Path) -> None:
         """Remember a file as it is now; call this before reading it, lest a change in between is missed."""
-        self._stamps.setdefault(path, _stamp(path))
+        self._stamps.setdefault(path, stamp(path))
 
     def changed(self) -> bool:
         """Return whether one of the files is another one than it was, or has been written to, or is gone."""
-        return any(_stamp(path) != stamp for path, stamp in self._stamps.items())
+        return any(stamp(path) != noted for path, noted in self._stamps.items())
 
 
-def _stamp(path: Path) -> tuple[int, ...] | None:
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file does; None for one that cannot be looked at."""
     try:
         found = os.stat(path)  # noqa: PTH116 - follows links, as reading does
     except (OSError, ValueError):  # ValueError: a NUL in the path

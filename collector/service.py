@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import disable_created_metrics
 
+from collector.discovery import Discovery
+from collector.discovery_metrics import DiscoveryMetrics
 from collector.fleet import Fleet
 from collector.metrics import ProbeMetrics, ReloadMetrics
 from collector.piecewise import PiecewiseRegistry
@@ -39,17 +41,19 @@ async def serve(source: Source, settings: Settings, stop: asyncio.Event) -> None
     registry.register(system)
     metrics = ProbeMetrics(registry, settings.environment)
     reloads = ReloadMetrics(registry, settings.environment)
-    apis = source.load()
+    config = source.load()
     async with Prober() as prober:
         fleet = Fleet(prober, metrics)
-        reloader = Reloader(source, fleet, reloads)
+        discovery = Discovery(fleet, DiscoveryMetrics(registry, settings.environment))
+        reloader = Reloader(source, discovery, reloads)
         endpoints = Endpoints(registry, system, fleet, reloader if settings.enable_reload else None)
         runner, url = await listen(endpoints.app(), settings.host, settings.port)
         try:
-            await fleet.apply(apis)
+            await discovery.apply(config)
             reloads.succeeded()
-            _log.info("probing %d APIs, metrics at %s/metrics", len(apis), url)
+            _log.info("probing %d APIs, metrics at %s/metrics", len(fleet), url)
             await _until(stop, reloader)
+            await discovery.stop()
             await fleet.stop()
         finally:
             await runner.cleanup()

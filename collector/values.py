@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Any, Final
 
 import regex
-from pydantic import AfterValidator, BeforeValidator, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, WithJsonSchema
 from yarl import URL
 
 from collector.json_path import JsonPath
@@ -16,8 +16,9 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)(B|kB|MB)")
 _UNIT_BYTES: Final = {"B": 1, "kB": 1000, "MB": 1_000_000}
+_TARGET_FILE = re.compile(r"[^*]*(\*[^/]*)?\.(json|yml|yaml|JSON|YML|YAML)")  # Prometheus' own rule
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110's token
-_MAX_SECONDS: Final = 7 * 86400.0
+MAX_SECONDS: Final = 7 * 86400.0
 _MAX_BYTES: Final = 100_000_000
 
 
@@ -28,7 +29,7 @@ def _seconds(value: object) -> float:
         seconds = float(value)
     else:
         raise wrong("not a duration")
-    if not 0 < seconds <= _MAX_SECONDS:
+    if not 0 < seconds <= MAX_SECONDS:
         raise wrong("not a duration above 0 and up to 7 days")
     return seconds
 
@@ -59,7 +60,8 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _web_url(text: str) -> str:
+def web_url(text: str) -> str:
+    """Return the text if it is an absolute http or https URL; for a validator."""
     try:
         url = URL(text)
     except ValueError:
@@ -72,7 +74,13 @@ def _web_url(text: str) -> str:
 def _proxy_url(text: str) -> str:
     if not text.startswith("http://"):  # aiohttp speaks no TLS within TLS on every loop
         raise wrong("not an http:// URL")
-    return _web_url(text)
+    return web_url(text)
+
+
+def _target_file(text: str) -> str:
+    if not _TARGET_FILE.fullmatch(text):
+        raise wrong("not the path of a .json, .yml or .yaml file with a * in its last part at most")
+    return text
 
 
 def _header_name(text: str) -> str:
@@ -139,8 +147,9 @@ Names = Annotated[
 Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
 """A regular expression that compiles, as text: compiled ones of the package `regex` are equal to none but themselves."""
 Path = Annotated[JsonPath, PlainValidator(_json_path), WithJsonSchema({"type": "string"})]
-WebUrl = Annotated[Text, AfterValidator(_web_url)]
+WebUrl = Annotated[Text, AfterValidator(web_url)]
 ProxyUrl = Annotated[Text, AfterValidator(_proxy_url)]
+TargetFiles = Annotated[list[Annotated[str, AfterValidator(_target_file)]], Field(min_length=1)]
 Headers = dict[Annotated[str, AfterValidator(_header_name)], Secret]
 
 

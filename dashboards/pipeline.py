@@ -20,6 +20,7 @@ from ml_sidecar import contract as ml
 TITLE: Final = "RapidAPI - Sidecar and collector"
 
 _WHO: Final = "{{job}} {{instance}}"
+_NO_SOURCES: Final = "no sources, all APIs are in the file"
 
 
 def _per_process(expr: str, *labels: str) -> str:
@@ -30,7 +31,7 @@ def _own(metric: raw.Metric | ml.Metric) -> str:
     return _per_process(own_series(metric))
 
 
-def _rate(metric: ml.Metric, *labels: str) -> str:
+def _rate(metric: raw.Metric | ml.Metric, *labels: str) -> str:
     return _per_process(f"rate({own_series(metric)}[{RATE}])", *labels)
 
 
@@ -159,6 +160,42 @@ def _collector() -> list[Sized]:
     return [(panel, 8) for panel in (ages, probes, interval)]
 
 
+def _sources() -> list[Sized]:
+    state = stat(
+        "Sources",
+        "Whether each source of APIs could be read when last looked at; the last good list of one that fails stays in service.",
+        [(_per_process(own_series(raw.DISCOVERY_UP), "source"), "{{source}}, {{instance}}")],
+        "none",
+        steps(NEUTRAL),
+        mappings=value_names((0, "fails", BAD), (1, "is read", GOOD)),
+        none=_NO_SOURCES,
+    )
+    found = time_series(
+        "APIs found",
+        "Targets of each source's list in service, and those that are left out since another API has their name.",
+        [
+            (_per_process(own_series(raw.DISCOVERY_TARGETS), "source"), "{{source}}, {{instance}}"),
+            (
+                _per_process(own_series(raw.DISCOVERY_DUPLICATES), "source"),
+                "{{source}}, {{instance}}, left out",
+            ),
+        ],
+        "none",
+        none=_NO_SOURCES,
+    )
+    looks = time_series(
+        "Looks at the sources",
+        "A second, and those that failed.",
+        [
+            (_rate(raw.DISCOVERY_REFRESHES, "source"), "{{source}}, {{instance}}"),
+            (_rate(raw.DISCOVERY_FAILURES, "source"), "{{source}}, {{instance}}, failed"),
+        ],
+        "reqps",
+        none=_NO_SOURCES,
+    )
+    return [(state, 6), (found, 9), (looks, 9)]
+
+
 def _cost() -> list[Sized]:
     memory = time_series(
         "Memory",
@@ -239,6 +276,7 @@ def dashboard() -> Dashboard:
         ("Now", _now(), {"height": 4}),
         ("Sidecar", _sidecar(), {}),
         ("Collector", _collector(), {}),
+        ("Sources of APIs", _sources(), {"height": 6}),
         ("What they cost", _cost(), {}),
         ("Prometheus", _prometheus(), {"height": 7}),
     ]

@@ -85,6 +85,20 @@ MESSAGES = {
         ":15: apis[2].basic_auth.password_file: contains a line break or NUL; remove it, also from the end of the environment variable or within the file",
         ":19: apis[3].bearer.token_file: the file tests/bad_config/collector/secrets/latin1.txt is not UTF-8; save it as UTF-8 text",
     ],
+    "bad_source_authentication": [
+        ":2: http_sd[0]: `bearer` and `headers` both set Authorization; leave out one of them",
+    ],
+    "bad_sources": [
+        ":6: http_sd[0].depends_on: not a name, nor a list of names; write the name of another API of this file, or a list of names",
+        ":7: http_sd[1].url: not an http:// or https:// URL with a host; write an address such as `url: https://api.example.com/health`",
+        ":12: http_sd[2].refresh_interval: not a duration above 0 and up to 7 days; write seconds or a duration such as 15s, 2m or 1h",
+        ":13: http_sd[2].interval: unknown key; did you mean `refresh_interval`?",
+        ":16: file_sd[0].files[1]: not the path of a .json, .yml or .yaml file with a * in its last part at most; write a list such as [targets/*.json, more.yml]",
+        ":16: file_sd[0].files[2]: not the path of a .json, .yml or .yaml file with a * in its last part at most; write a list such as [targets/*.json, more.yml]",
+        ":17: file_sd[0].settings.url: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve",
+        ":19: file_sd[1].files: list should have at least 1 item after validation, not 0; write a list such as [targets/*.json, more.yml]",
+        ":20: file_sd[2].name: missing; write any text, in quotes if it looks like a number, such as `name: Weather`",
+    ],
     "bad_status": [
         ":4: apis[0].expected_status: not an HTTP status code from 100 to 599, nor a list of them; write a code such as 200 or a list such as [200, 404], or leave it out for any 2xx",
         ":5: apis[0].reuse_connection: input should be a valid boolean; write true or false",
@@ -122,7 +136,7 @@ MESSAGES = {
         ":5: apis[0].headers.X-RapidAPI-Key: the environment variable NOBODY_SET_THIS is not set; set NOBODY_SET_THIS, or NOBODY_SET_THIS_FILE, for the collector, and not empty"
     ],
     "no_apis": [
-        ":1: apis: list should have at least 1 item after validation, not 0; write `apis:` and below it at least one entry with `name:` and `url:`"
+        ":1: neither APIs nor a source of them; write `apis:`, `http_sd:` or `file_sd:` at the top level"
     ],
     "no_url": [":2: apis[0].url: missing; write an address such as `url: https://api.example.com/health`"],
     "not_a_mapping": [
@@ -137,8 +151,16 @@ MESSAGES = {
         ":2: defaults.url: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve"
     ],
     "unknown_top_key": [
-        ":1: apis: missing; write `apis:` and below it at least one entry with `name:` and `url:`",
         ":1: api: unknown key; did you mean `apis`?",
+    ],
+    "wrong_sources": [
+        ":4: http_sd[0].name: duplicate source name 'Inventory'; give each source a name of its own",
+        ":6: http_sd[0].depends_on: no API of this file is called 'Gatewai'; did you mean 'Gateway'?",
+        ":6: http_sd[0].depends_on: no API of this file is called 'Nobody'; write the name of an API of this file",
+        ":5: http_sd[0].url: a link-local or metadata address; serve the list at another address",
+        ":9: http_sd[1].settings.timeout: the timeout of 10 s is longer than the interval of 5 s; write at most 5s",
+        ":9: http_sd[1].settings.expected_body: an answer to HEAD has no body; write `method: GET`, or leave out `expected_body`",
+        ":11: file_sd[0].name: duplicate source name 'Inventory'; give each source a name of its own",
     ],
 }
 
@@ -170,7 +192,7 @@ def load(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> tu
     """Load a configuration from its text."""
     path = tmp_path / "apis.yml"
     path.write_text(text, encoding="utf-8")
-    return load_config(path, environ or {})
+    return load_config(path, environ or {}).apis
 
 
 def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
@@ -312,7 +334,7 @@ def _with_key(tmp_path: Path, environ: dict[str, str]) -> str:
     path.write_text(
         "apis: [{name: Weather, url: 'https://example.org', headers: {X-Key: '${KEY}'}}]", encoding="utf-8"
     )
-    (api,) = load_config(path, environ)
+    (api,) = load_config(path, environ).apis
     return api.headers["X-Key"]
 
 

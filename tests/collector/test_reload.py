@@ -17,6 +17,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest, parser
 
 from collector.api import Api
+from collector.discovery import Discovery
+from collector.discovery_metrics import DiscoveryMetrics
 from collector.errors import ConfigError
 from collector.fleet import Fleet
 from collector.metrics import ProbeMetrics, ReloadMetrics
@@ -195,7 +197,8 @@ async def test_a_changed_secret(
     )
     registry = CollectorRegistry()
     fleet = Fleet(prober, ProbeMetrics(registry, "test"))
-    reloader = Reloader(Source(config), fleet, ReloadMetrics(registry, "test"))
+    discovery = Discovery(fleet, DiscoveryMetrics(registry, "test"))
+    reloader = Reloader(Source(config), discovery, ReloadMetrics(registry, "test"))
     assert await reloader.load() is None
     looking = asyncio.create_task(reloader.run(look_every=0.05))
 
@@ -241,7 +244,8 @@ async def test_a_load_leaves_alone_what_has_not_changed(tmp_path: Path, prober: 
     config.write_text(text(api_url, "A", "B"), encoding="utf-8")
     registry = CollectorRegistry()
     fleet = Fleet(prober, ProbeMetrics(registry, "test"))
-    reloader = Reloader(Source(config), fleet, ReloadMetrics(registry, "test"))
+    discovery = Discovery(fleet, DiscoveryMetrics(registry, "test"))
+    reloader = Reloader(Source(config), discovery, ReloadMetrics(registry, "test"))
     assert await reloader.load() is None
     before = {name: running.task for name, running in fleet._running.items()}
     config.write_text(

@@ -99,13 +99,19 @@ def collector_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the URL of a collector that has probed an API under each odd name."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Quota)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    apis = [{"name": name, "url": f"http://127.0.0.1:{server.server_port}/"} for name in ODD_NAMES]
+    api_url = f"http://127.0.0.1:{server.server_port}/"
+    apis = [{"name": name, "url": api_url} for name in ODD_NAMES[::2]]
+    found = [{"targets": [api_url], "labels": {"api_name": name}} for name in ODD_NAMES[1::2]]
     config = tmp_path_factory.mktemp("collector") / "apis.yml"
-    config.write_text(yaml.safe_dump({"defaults": {"interval": "1s"}, "apis": apis}), encoding="utf-8")
+    (config.parent / "found.json").write_text(json.dumps(found), encoding="utf-8")
+    every_second = {"interval": "1s"}
+    source = {"name": ODD_NAMES[0], "files": ["found.json"], "settings": every_second}
+    content = {"defaults": every_second, "apis": apis, "file_sd": [source]}
+    config.write_text(yaml.safe_dump(content), encoding="utf-8")
     with running(config) as (_, url):
         deadline = time.monotonic() + 30
         while requests.get(f"{url}/metrics", timeout=10).text.count("\nrapidapi_api_quota_remaining{") < len(
-            apis
+            ODD_NAMES
         ):
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -18,6 +18,7 @@ import ml_sidecar
 from alert_rules.settings import DEFAULT
 from collector import contract as raw
 from collector.api import Api
+from collector.discovery_metrics import DiscoveryMetrics
 from collector.metrics import MAX_QUOTAS_PER_API, ProbeMetrics, ReloadMetrics
 from collector.outcome import Outcome
 from collector.quota import Quota
@@ -36,6 +37,7 @@ METRICS: Final[tuple[Metric, ...]] = (*raw.METRICS, *ml.METRICS)
 PACKAGES: Final = [Path(package.__file__ or "").parent for package in (collector, ml_sidecar)]
 ATTEMPTS: Final = {
     raw.ERRORS.name: raw.REQUESTS.name,
+    raw.DISCOVERY_FAILURES.name: raw.DISCOVERY_REFRESHES.name,
     ml.QUERY_FAILURES.name: ml.QUERIES.name,
     ml.SERIES_DROPPED.name: ml.EXPORTED_SERIES.name,
 }
@@ -43,6 +45,8 @@ ATTEMPTS: Final = {
 COUNTED: Final = {
     "collector/watch.py: _log_change": raw.ERRORS,
     "collector/reload.py: load": raw.RELOAD_SUCCESS,
+    "collector/discovery.py: _log_change": raw.DISCOVERY_FAILURES,
+    "collector/discovery.py: _log_duplicates": raw.DISCOVERY_DUPLICATES,
     "prometheus_unreachable": ml.QUERY_FAILURES,
     "training_failed": ml.TRAININGS,
     "training_rejected": ml.TRAININGS,
@@ -202,12 +206,18 @@ def test_m9_counters_start_at_zero() -> None:
     text = generate_latest(fresh_registry()).decode()
     for metric in (metric for metric in raw.METRICS if metric.kind == "counter"):
         values = [
-            {"status": raw.REQUEST_STATUSES, "reason": raw.ERROR_REASONS, "phase": raw.PHASES}[label]
+            {
+                "status": raw.REQUEST_STATUSES,
+                "reason": raw.ERROR_REASONS,
+                "phase": raw.PHASES,
+                "source": ("Inventory",),
+            }[label]
             for label in metric.labels
         ]
+        whose = 'api_name="Weather",' if metric.per_api else ""
         for row in product(*values):
             own = "".join(f',{label}="{value}"' for label, value in zip(metric.labels, row, strict=True))
-            assert f'{metric.name}{{api_name="Weather",environment="test"{own}}} 0.0\n' in text
+            assert f'{metric.name}{{{whose}environment="test"{own}}} 0.0\n' in text
 
 
 def test_m10_stages_say_what_came_in_what_went_out_and_when() -> None:
@@ -282,6 +292,7 @@ def fresh_registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(SystemCollector("test"))
     ReloadMetrics(registry, "test").succeeded()
+    DiscoveryMetrics(registry, "test").add("Inventory")
     ProbeMetrics(registry, "test").add_api(Api("Weather", "http://a.example", interval=15))
     return registry
 
@@ -291,6 +302,9 @@ def filled_registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(SystemCollector("test"))
     ReloadMetrics(registry, "test").succeeded()
+    sources = DiscoveryMetrics(registry, "test")
+    sources.looked("Inventory", 5, failed=True)
+    sources.set_duplicates("Inventory", 1)
     metrics = ProbeMetrics(registry, "test")
     metrics.add_api(Api("Weather", "http://a.example", interval=15, depends_on=("Gateway",)))
     metrics.record("Weather", Outcome(None, 0.1, {"dns": 0.1}, (Quota("requests", 5, 5, 1.0),), 9e9))

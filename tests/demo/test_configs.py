@@ -19,7 +19,9 @@ def test_the_collector_accepts_its_configuration(tmp_path: Path) -> None:
     """Every API of the fleet is probed at its own interval."""
     path = tmp_path / "apis.yml"
     path.write_text(collector_text(FLEET, "http://127.0.0.1:1"))
-    assert {api.name: api.interval for api in load_config(path)} == {api.name: api.interval for api in FLEET}
+    assert {api.name: api.interval for api in load_config(path).apis} == {
+        api.name: api.interval for api in FLEET
+    }
 
 
 @pytest.mark.integration

@@ -32,6 +32,7 @@ SCENARIOS: Final[Mapping[str, Callable[[], Scenario]]] = {
     "RapidAPIVanished info": shared.api_vanished,
     "CollectorDown critical": shared.collector_down,
     "CollectorConfigReloadFailed warning": shared.collector_reload_failed,
+    "CollectorDiscoveryFailing warning": shared.discovery_failing,
     "MLSidecarSilent warning": monitoring.sidecar_silent,
     "MLSidecarNotScoring warning": monitoring.not_scoring,
     "MLSidecarQueriesFailing warning": monitoring.queries_failing,

@@ -87,3 +87,13 @@ def collector_reload_failed() -> Scenario:
         health_of("collector", environment="mistyped", job=raw.JOB, instance="<collector>"),
         collector=[of("mistyped", raw.RELOAD_SUCCESS, 0)],
     )
+
+
+def discovery_failing() -> Scenario:
+    """A source of APIs cannot be read."""
+    return Scenario(
+        "<collector> (lost): expected the source Inventory to be read, seen it fail for 10s; "
+        "its last good list is in service, and none after a restart.",
+        health_of("collector", environment="lost", job=raw.JOB, instance="<collector>", source="Inventory"),
+        collector=[of("lost", raw.DISCOVERY_UP, 0, source="Inventory")],
+    )

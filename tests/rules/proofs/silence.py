@@ -160,4 +160,26 @@ RELOAD_FAILED: Final = Proof(
     board="rapidapi_pipeline",
 )
 
-PROOFS: Final = (SILENT, VANISHED, COLLECTOR_DOWN, RELOAD_FAILED)
+_SOURCE: Final = 'rapidapi_collector_discovery_up{environment="e",job="j",instance="i",source="Inventory"}'
+
+DISCOVERY_FAILING: Final = Proof(
+    "CollectorDiscoveryFailing",
+    "warning",
+    _HEALTH,
+    "A source of APIs cannot be read.",
+    fires=(
+        Fires(
+            {_SOURCE: "1x20 0x60"},
+            "15m",
+            "15m15s",
+            "i (e): expected the source Inventory to be read, seen it fail for 10m; its last good list is in service, "
+            "and none after a restart.",
+            {"environment": "e", "job": "j", "instance": "i", "source": "Inventory"},
+        ),
+    ),
+    healthy=(Quiet({_SOURCE: "1x60"}, ("15m",)),),
+    just_below=(Quiet({_SOURCE: "1x20 0x39 1x60"}, ("15m", "15m15s")),),
+    board="rapidapi_pipeline",
+)
+
+PROOFS: Final = (SILENT, VANISHED, COLLECTOR_DOWN, RELOAD_FAILED, DISCOVERY_FAILING)
