@@ -46,7 +46,7 @@ logs: ## Follow what the containers say
 	@deploy/compose.sh logs
 
 .PHONY: compose-test
-compose-test: setup ## Prove docker-compose.yml on a real engine, with stand-ins for images that can't be pulled (root; about ten minutes)
+compose-test: setup ## Prove docker-compose.yml on a real engine, with stand-ins for images that can't be pulled (root; eight to ten minutes)
 	@$(BIN)/python -m tests.compose.proof --write docs/compose_test.md || [ $$? -eq 77 ] # skipped: the engine's error is shown
 
 .PHONY: test

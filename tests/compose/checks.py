@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from demo.fleet import FLEET
-from tests.compose.running import NotProvedError, until
+from tests.compose.errors import NotProvedError
+from tests.compose.running import until
 from tests.compose.shell import CommandError, run
 from tests.compose.stack import LONG_RUNNING, SERVICES, default
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from tests.compose.running import Stack
 
@@ -84,12 +85,16 @@ def results(stack: Stack, since: float) -> str:
     return "after `up` began: " + ", ".join(told)
 
 
-def incident(stack: Stack) -> str:
-    """An outage that is started in the simulator's container reaches Alertmanager and the receiver's log."""
+def break_down(stack: Stack) -> float:
+    """Start an outage in the simulator's container; return the moment."""
     container = stack.containers()["simulator"]["Id"]
     command = ("python", "-m", "demo", "incident", VICTIM, "--kind", "outage", "--minutes", "8")
     run("docker", "exec", container, *command)
-    begun = time.monotonic()
+    return time.monotonic()
+
+
+def incident(stack: Stack, begun: float) -> str:
+    """The outage that began then reaches Alertmanager and the receiver's log."""
 
     def alerts() -> set[str]:
         found = stack.json("alertmanager", 9093, "/api/v2/alerts") or []
@@ -104,7 +109,11 @@ def incident(stack: Stack) -> str:
     until("an alert in Alertmanager", lambda: "RapidAPIDown" in alerts(), 420)
     alerted = time.monotonic() - begun
     until("the alert in the log of alert_log", lambda: "RapidAPIDown" in stack.logs("alert_log"), 120)
-    return f"score above 0.7 after {scored:.0f} s, {', '.join(sorted(alerts()))} after {alerted:.0f} s, told to alert_log"
+    told = time.monotonic() - begun
+    return (
+        f"score above 0.7 after {scored:.0f} s, {', '.join(sorted(alerts()))} after {alerted:.0f} s, "
+        f"told to alert_log after {told:.0f} s"
+    )
 
 
 def hardened(stack: Stack) -> str:
@@ -218,24 +227,30 @@ def _peak(process: Path) -> int:
     return int(Path(f"/sys/fs/cgroup{groups[-1][2]}/memory.peak").read_text(encoding="utf-8"))
 
 
-def heals(stack: Stack) -> str:
-    """Whichever container is killed, it is back and healthy, and so is everything else."""
+def heals(stack: Stack, *, at_once: bool) -> str:
+    """Whichever container is killed, one after the other or all at once, it is back and healthy, and so is the rest."""
+    services = sorted(_running(stack))
     told = []
-    for service in sorted(_running(stack)):
-        before = stack.containers()[service]
+    for killed in [services] if at_once else [[service] for service in services]:
         begun = time.monotonic()
-        # From outside: what `docker kill` ends, Docker takes for meant.
-        os.kill(before["State"]["Pid"], signal.SIGKILL)
-
-        def back(service: str = service, started: str = before["State"]["StartedAt"]) -> bool:
-            now = stack.containers()[service]["State"]
-            return now["StartedAt"] != started and now.get("Health", {}).get("Status") == "healthy"
-
-        until(f"{service} is back", back, 120)
-        told.append(f"{service} {time.monotonic() - begun:.0f} s")
+        before = {service: stack.containers()[service]["State"] for service in killed}
+        for state in before.values():
+            # From outside: what `docker kill` ends, Docker takes for meant.
+            os.kill(state["Pid"], signal.SIGKILL)
+        until(f"{killed} are back", lambda before=before: _back(stack, before), 120)
+        told.append(f"{' and '.join(killed)} {time.monotonic() - begun:.0f} s")
     until("everything is healthy", lambda: not stack.unhealthy(LONG_RUNNING), 120)
     until("the sidecar scores", lambda: (stack.json("ml_sidecar", 8080, "/ready") or {}).get("ready"), 180)
-    return "healthy again after " + ", ".join(told)
+    return f"{'all at once, ' if at_once else ''}healthy again after {', '.join(told)}"
+
+
+def _back(stack: Stack, before: Mapping[str, Mapping[str, str]]) -> bool:
+    now = {service: stack.containers()[service]["State"] for service in before}
+    return all(
+        state["StartedAt"] != before[service]["StartedAt"]
+        and state.get("Health", {}).get("Status") == "healthy"
+        for service, state in now.items()
+    )
 
 
 def keeps(stack: Stack, arguments: tuple[str, ...], services: Collection[str]) -> str:
@@ -265,26 +280,33 @@ def _versions(stack: Stack) -> set[str]:
     return {model["version"] for model in status["models"].values()}
 
 
-def no_secret_leaks(stack: Stack, image: str, folder: Path) -> str:
-    """No secret stands in what Docker tells of containers, in logs, in the image's history or in its layers."""
+def no_secret_leaks(stack: Stack) -> str:
+    """No secret stands in what Docker tells of containers or in logs, and yet the collector has its own."""
     ids = [one["Id"] for one in stack.containers().values()]
     searched = {
         "inspect": run("docker", "inspect", *ids),
         "logs": "".join(stack.logs(service) for service in stack.containers()),
-        "history": run("docker", "history", "--no-trunc", image),
         "status": str(stack.json("ml_sidecar", 8080, "/status")),
     }
     if leaks := [where for where, text in searched.items() if MARK in text]:
         raise NotProvedError(f"a secret stands in {leaks}")
+    reached = run("docker", "exec", stack.containers()["collector"]["Id"], "cat", "/run/secrets/rapidapi_key")
+    if MARK not in reached:
+        raise NotProvedError("the collector does not get its secret")
+    return "none in inspect, logs or status; the collector reads its own as a file"
+
+
+def no_secret_in(image: str, folder: Path) -> str:
+    """No secret stands in the image's history or in its layers."""
+    if MARK in run("docker", "history", "--no-trunc", image):
+        raise NotProvedError("a secret stands in the image's history")
     archive = folder / "image.tar"
     run("docker", "save", "--output", str(archive), image)
     try:
         run("grep", "--quiet", "--text", "--fixed-strings", MARK, str(archive))
     except CommandError:
-        archive.unlink()
+        return f"no secret in {archive.stat().st_size / 1e6:.0f} MB of layers, nor in the history"
     else:
         raise NotProvedError("a secret stands in a layer")
-    reached = run("docker", "exec", stack.containers()["collector"]["Id"], "cat", "/run/secrets/rapidapi_key")
-    if MARK not in reached:
-        raise NotProvedError("the collector does not get its secret")
-    return "none in inspect, logs, status, history or layers; the collector reads its own as a file"
+    finally:
+        archive.unlink()

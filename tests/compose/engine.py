@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tests.compose.errors import EngineError, NotProvedError
 from tests.compose.shell import CommandError, run
 
 if TYPE_CHECKING:
@@ -19,107 +22,117 @@ if TYPE_CHECKING:
 CACHE: Final = Path(
     os.environ.get("COMPOSE_TEST_CACHE") or Path.home() / ".cache" / "rapidapi-ml" / "compose"
 )
+SCRATCH: Final = CACHE / "scratch"
 PACKAGES: Final = {
     "dockerd": "docker.io",
     "docker-compose": "docker-compose",
     "debootstrap": "debootstrap",
     "iptables": "iptables",
+    "ip": "iproute2",
 }
 _START_SECONDS: Final = 60.0
 
 
-class EngineError(Exception):
-    """No engine can be had; the message is its own."""
-
-
-def answers(host: str | None = None) -> bool:
-    """Whether an engine answers there."""
-    environment = os.environ if host is None else {**os.environ, "DOCKER_HOST": host}
+def answers() -> bool:
+    """Whether `docker` reaches an engine."""
     try:
-        run("docker", "version", env=environment, timeout=30)
-    except (CommandError, OSError, subprocess.TimeoutExpired):
+        run("docker", "version", timeout=30)
+    except CommandError:
         return False
     return True
 
 
 @contextmanager
-def engine() -> Iterator[str]:
-    """Yield a sentence about the engine that `docker` reaches while the context lasts.
+def alone() -> Iterator[None]:
+    """Keep other runs out while the context lasts, and give an empty folder to work in.
 
     Raises:
-        EngineError: There is none, and none can be started.
+        NotProvedError: Another run has the cache.
     """
-    if answers():
-        yield "the engine that runs on this machine"
-        return
-    _install()
-    with _started() as host:
-        before = os.environ.get("DOCKER_HOST")
-        os.environ["DOCKER_HOST"] = host
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
         try:
-            yield "dockerd, started by hand"
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotProvedError(
+                f"another run is at work in {CACHE}; await its end, or name another folder in COMPOSE_TEST_CACHE"
+            ) from None
+        shutil.rmtree(SCRATCH, ignore_errors=True)  # a run that was killed leaves it
+        SCRATCH.mkdir()
+        try:
+            yield
         finally:
-            if before is None:
-                del os.environ["DOCKER_HOST"]
-            else:
-                os.environ["DOCKER_HOST"] = before
+            shutil.rmtree(SCRATCH)
 
 
-def _install() -> None:
-    absent = [package for program, package in PACKAGES.items() if shutil.which(program) is None]
+def install(*programs: str) -> None:
+    """Install the packages of these programs where they are absent.
+
+    Raises:
+        EngineError: They cannot be installed.
+    """
+    absent = [PACKAGES[program] for program in programs if shutil.which(program) is None]
     if not absent:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise EngineError(
-            f"no engine answers, and {', '.join(absent)} can only be installed by root with apt-get"
+            f"{', '.join(absent)} can only be installed by root with apt-get, and no engine answers without"
         )
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    packages = ("install", "-y", "-qq", "--no-install-recommends", *absent)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # packages are not to be left half installed
     try:
         run("apt-get", "update", "-qq", env=quiet)
-        run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *absent, env=quiet)
+        run("apt-get", "-o", "DPkg::Lock::Timeout=120", *packages, env=quiet)
     except CommandError as error:
         raise EngineError(str(error)) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
-def _started() -> Iterator[str]:
-    """Start dockerd with a state of its own; images stay in the cache for the next time."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="rapidapi-ml-engine-") as folder:
-        host = f"unix://{folder}/docker.sock"
-        log = Path(folder, "dockerd.log")
-        command = [
-            "dockerd", "--host", host, "--data-root", str(CACHE / "engine"), "--exec-root", f"{folder}/exec",
-            "--pidfile", f"{folder}/dockerd.pid", "--bridge", "none",
-        ]  # fmt: skip
-        with log.open("wb") as output:
-            daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+def started(*options: str) -> Iterator[None]:
+    """Start dockerd for `docker` to reach while the context lasts; in the cache it keeps images, and nothing else.
+
+    It wants a sandbox around it: what it mounts, and whatever outlives it, is left to that.
+
+    Raises:
+        EngineError: It does not start; the message is its own.
+    """
+    place = CACHE / "run"
+    place.mkdir(exist_ok=True)
+    run("mount", "-t", "tmpfs", "tmpfs", str(place))
+    shutil.rmtree(CACHE / "engine" / "network", ignore_errors=True)  # of a run that was killed
+    folder = tempfile.mkdtemp(dir=place)
+    os.environ["DOCKER_HOST"] = f"unix://{folder}/docker.sock"
+    log = Path(folder, "dockerd.log")
+    command = [
+        "dockerd", "--host", os.environ["DOCKER_HOST"], "--data-root", str(CACHE / "engine"),
+        "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/dockerd.pid", "--bridge", "none", *options,
+    ]  # fmt: skip
+    with log.open("wb") as output:
+        daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        _await(daemon, log)
+        if left := run("docker", "ps", "--all", "--quiet").split():
+            run("docker", "rm", "--force", "--volumes", *left)
+        yield
+    finally:
+        del os.environ["DOCKER_HOST"]
+        daemon.terminate()
         try:
-            deadline = time.monotonic() + _START_SECONDS
-            while not answers(host):
-                if daemon.poll() is not None or time.monotonic() > deadline:
-                    raise EngineError(
-                        f"dockerd does not start: {log.read_text(errors='replace').strip()[-2000:]}"
-                    )
-                time.sleep(0.5)
-            yield host
-        finally:
-            daemon.terminate()
-            try:
-                daemon.wait(60)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-                daemon.wait()
-            _unmount(folder)
+            daemon.wait(60)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
 
 
-def _unmount(folder: str) -> None:
-    """Unmount what the daemon leaves mounted below its folder, the host's network namespace for one."""
-    mounts = [
-        line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    ]
-    for mount in reversed([mount for mount in mounts if mount.startswith(f"{folder}/")]):
-        run("umount", mount)
+def _await(daemon: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not answers():
+        if daemon.poll() is not None or time.monotonic() > deadline:
+            raise EngineError(f"dockerd does not start: {log.read_text(errors='replace').strip()[-2000:]}")
+        time.sleep(0.5)
 
 
 def version() -> tuple[int, ...]:

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
+from tests.compose.errors import NotProvedError
 from tests.compose.shell import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 POLL_SECONDS: Final = 1.0
-
-
-class NotProvedError(Exception):
-    """A statement does not hold; the message says what was seen instead."""
 
 
 def until(what: str, found: Callable[[], Any], seconds: float) -> Any:
@@ -103,7 +100,7 @@ class Stack:
         try:
             answer = requests.get(f"{self.url(service, port)}{path}", timeout=10)
             return answer.json()
-        except (requests.RequestException, ValueError):
+        except (requests.RequestException, ValueError, KeyError):
             return None
 
     def logs(self, service: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -19,25 +21,37 @@ class CommandError(Exception):
 
 
 def run(
-    *command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, timeout: float = 900
+    *command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, timeout: float = 300
 ) -> str:
-    """Return what the command printed.
+    """Return what the command printed; it and what it has started are ended after so many seconds.
 
     Raises:
-        CommandError: It ended with another code than 0.
+        CommandError: There is no such command, or it ended with another code than 0, or not in time.
     """
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        timeout=timeout,
-    )
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-3000:]
-        raise CommandError(command, done.returncode, said)
-    return done.stdout
+    try:
+        started = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CommandError(command, 127, str(error)) from error
+    with started as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+            err = f"{err.strip()}\nno end within {timeout:.0f} s"
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode:
+        raise CommandError(command, process.returncode, (err.strip() or out.strip())[-3000:])
+    return out

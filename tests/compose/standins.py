@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.compose.engine import CACHE
+from tests.compose.engine import CACHE, SCRATCH, install
 from tests.compose.shell import CommandError, run
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ BUNDLE: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 PYTHON_IMAGE: Final = re.findall(
     r"^ARG PYTHON_IMAGE=(\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE
 )[0]
+_LABEL: Final = "org.rapidapi-ml.stand-in"
 _INCLUDED: Final = "python3,python3-venv,ca-certificates,busybox"
 _SERVER: Final = """\
 FROM {base}
@@ -40,27 +40,28 @@ CMD {command}
 """
 
 
-def present(image: str) -> bool:
-    """Whether the engine has the image."""
+def identity(image: str) -> str | None:
+    """The image's digest, None where the engine has no such image."""
     try:
-        run("docker", "image", "inspect", image)
+        return run("docker", "image", "inspect", "--format", "{{.Id}}", image).strip()
     except CommandError:
-        return False
-    return True
+        return None
+
+
+def stands_in(image: str) -> bool:
+    """Whether a present image is a stand-in, or built on one."""
+    return _LABEL in run("docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image)
 
 
 def provide(image: str, tell: Callable[[str], None]) -> bool:
     """Pull the image or build its stand-in; return whether it is there now."""
-    stands_in = "org.rapidapi-ml.stand-in"
-    if present(image):
-        labels = run("docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image)
-        tell(f"{image}: {'stand-in of an earlier run' if stands_in in labels else 'present'}")
+    if identity(image):
+        tell(f"{image}: {'stand-in of an earlier run' if stands_in(image) else 'present'}")
         return True
     try:
-        run("docker", "pull", image, timeout=120)
-    except (CommandError, subprocess.TimeoutExpired) as error:
-        words = error.said if isinstance(error, CommandError) else "no answer within two minutes"
-        tell(f"{image}: can't be pulled ({_without_address(words)})")
+        run("docker", "pull", image)
+    except CommandError as error:
+        tell(f"{image}: can't be pulled ({_without_address(error.said)})")
     else:
         tell(f"{image}: pulled")
         return True
@@ -96,9 +97,9 @@ def _mirror() -> tuple[str, str]:
 def _python(image: str) -> None:
     archive = CACHE / "python-root.tar"
     if not archive.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
             root = Path(folder, "root")
+            install("debootstrap")
             mirror, suite = _mirror()
             run("debootstrap", "--variant=minbase", f"--include={_INCLUDED}", suite, str(root), mirror)
             _furnish(root)
@@ -106,7 +107,7 @@ def _python(image: str) -> None:
             Path(folder, "root.tar").rename(archive)
     changes = [
         "ENV PATH=/usr/local/bin:/usr/bin:/bin",
-        "LABEL org.rapidapi-ml.stand-in=python",
+        f"LABEL {_LABEL}=python",
         'CMD ["python"]',
     ]
     run("docker", "import", *(f"--change={change}" for change in changes), str(archive), image)
@@ -135,13 +136,23 @@ def _furnish(root: Path) -> None:
         shutil.rmtree(root / folder, ignore_errors=True)
 
 
+def _download(package: str, folder: Path) -> None:
+    """Download a package, with the machine's lists or, where it has none, after having fetched them."""
+    command = ("apt-get", "-o", "APT::Sandbox::User=root", "download", package)
+    try:
+        run(*command, cwd=folder)
+    except CommandError:
+        run("apt-get", "update", "-qq")
+        run(*command, cwd=folder)
+
+
 def _server(package: str, name: str, tool: str, port: int, command: str) -> Callable[[str], None]:
     def build(image: str) -> None:
-        if not present(PYTHON_IMAGE):
+        if not identity(PYTHON_IMAGE):
             _python(PYTHON_IMAGE)
-        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
             context = Path(folder)
-            run("apt-get", "-o", "APT::Sandbox::User=root", "download", package, cwd=context)
+            _download(package, context)
             (deb,) = context.glob("*.deb")
             run("dpkg", "-x", str(deb), str(context / "unpacked"))
             deb.unlink()
@@ -156,7 +167,7 @@ def _server(package: str, name: str, tool: str, port: int, command: str) -> Call
             text = _SERVER.format(base=PYTHON_IMAGE, name=name, port=port, command=command)
             (context / "Dockerfile").write_text(text, encoding="utf-8")
             classic = {**os.environ, "DOCKER_BUILDKIT": "0"}
-            label = f"--label=org.rapidapi-ml.stand-in={package}"
+            label = f"--label={_LABEL}={package}"
             run("docker", "build", "--network=none", label, "--tag", image, str(context), env=classic)
 
     return build
