@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from collector.settings import Settings
 from ml_sidecar.config import Environment
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -130,3 +131,11 @@ def test_every_setting_that_is_offered_is_known() -> None:
     )
     assert offered
     assert {name.lower() for name in offered} <= set(Environment.model_fields)
+
+
+def test_every_setting_of_the_collector_is_offered() -> None:
+    """The example of the collector's settings names every variable that the collector reads, and no other."""
+    offered = re.findall(
+        r"^#([A-Z_]+)=", (ROOT / "deploy/systemd/collector.env").read_text("utf-8"), re.MULTILINE
+    )
+    assert sorted(offered) == sorted(re.findall(r"\(`([A-Z_]+)`\)", Settings.__doc__ or ""))
