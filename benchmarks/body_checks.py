@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from collector.body_checks import BodyChecks
 from collector.body_judge import BodyJudge
+from collector.contents import Contents
 
 Look = Callable[[BodyChecks, bytes], Awaitable[object]]
 
@@ -51,7 +52,7 @@ async def rows() -> list[dict[str, str | int | float]]:
     judge = BodyJudge()
 
     async def judged(checks: BodyChecks, body: bytes) -> None:
-        await judge.problem(checks, body, "utf-8", 0.0)
+        await judge.look(Contents(checks), body, "utf-8", 0.0)
 
     bodies = [
         (f"JSON, {kind}", JSON, size, f"[{','.join([item] * (size // (len(item) + 1)))}]".encode())

@@ -63,7 +63,7 @@ class JsonCheck(Strict):
         return self._problem_of_size(value)
 
     def _problem_of_age(self, value: object, now: float) -> str | None:
-        time = _unix_time(value)
+        time = unix_time(value)
         if time is None:
             return f"{self.path.text} is no time"
         if now - time > (self.max_age or 0):
@@ -98,10 +98,7 @@ class BodyChecks(Strict):
             charset: How its text is encoded; UTF-8 if that is unknown.
             now: Unix time in seconds at which it came.
         """
-        try:
-            text = body.decode(charset, errors="replace")
-        except LookupError:
-            text = body.decode(errors="replace")
+        text = decoded(body, charset)
         if self.contains is not None and self.contains not in text:
             return "the body does not contain what is expected"
         problem = self._problem_of_pattern(text) if self.matches is not None else None
@@ -109,9 +106,9 @@ class BodyChecks(Strict):
 
     def _problem_of_pattern(self, text: str) -> str | None:
         try:
-            found = regex.search(self.matches or "", text, timeout=_MATCH_SECONDS, concurrent=True)
-        except TimeoutError:
-            return f"matching the body took more than {_MATCH_SECONDS:g} s: the regular expression backtracks too much"
+            found = search(self.matches or "", text)
+        except TimeoutError as error:
+            return str(error)
         return None if found else "the body does not match what is expected"
 
     def _problem_of_json(self, body: bytes, now: float) -> str | None:
@@ -123,7 +120,29 @@ class BodyChecks(Strict):
         return next((problem for problem in problems if problem), None)
 
 
-def _unix_time(value: object) -> float | None:
+def search(pattern: str, text: str) -> regex.Match[str] | None:
+    """Return where a regular expression first matches in a body; None if it does not.
+
+    Raises:
+        TimeoutError: It takes too long; the message is for the log.
+    """
+    try:
+        return regex.search(pattern, text, timeout=_MATCH_SECONDS, concurrent=True)
+    except TimeoutError:
+        words = f"matching the body took more than {_MATCH_SECONDS:g} s: the regular expression backtracks too much"
+        raise TimeoutError(words) from None
+
+
+def decoded(body: bytes, charset: str) -> str:
+    """Return a body as text; what its charset does not know is replaced, and an unknown charset is taken for UTF-8."""
+    try:
+        return body.decode(charset, errors="replace")
+    except LookupError:
+        return body.decode(errors="replace")
+
+
+def unix_time(value: object) -> float | None:
+    """Return the Unix time in seconds that a JSON value states: ISO 8601, seconds or milliseconds; None if it is none."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):

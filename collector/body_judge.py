@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import pickle
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
+from collector.contents import Findings
+
 if TYPE_CHECKING:
-    from collector.body_checks import BodyChecks
+    from collector.contents import Contents
 
 _WORTH_A_PROCESS: Final = 250_000
 """Bytes from which on JSON may hold up other probes: `json.loads` lets no other thread run, and takes up to 10 ms for
@@ -22,7 +25,7 @@ _FAILED: Final = "the body is too much to look at"
 
 
 class BodyJudge:
-    """Tells what is wrong with bodies: small ones at once, those with a regular expression in threads, big ones in a process.
+    """Looks at bodies: small ones at once, those with a regular expression in threads, big ones in a process.
 
     The package `regex` lets other threads run while it searches. There is one process at a time, and none without need.
     """
@@ -31,22 +34,22 @@ class BodyJudge:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="body")
         self._one_process = asyncio.Lock()
 
-    async def problem(self, checks: BodyChecks, body: bytes, charset: str, now: float) -> str | None:
-        """Return what `BodyChecks.problem` does, or that finding out takes too long or too much memory."""
+    async def look(self, contents: Contents, body: bytes, charset: str, now: float) -> Findings:
+        """Return what `Contents.look` does, or that finding out takes too long or too much memory."""
         if len(body) > _WORTH_A_PROCESS:
             async with self._one_process:
-                return await _in_a_process(checks, body, charset, now)
-        if checks.matches is None:
-            return checks.problem(body, charset, now)
+                return await _in_a_process(contents, body, charset, now)
+        if not contents.has_pattern:
+            return contents.look(body, charset, now)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, checks.problem, body, charset, now)
+        return await loop.run_in_executor(self._threads, contents.look, body, charset, now)
 
     def close(self) -> None:
         """Give up the threads; what they are at is not waited for."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-async def _in_a_process(checks: BodyChecks, body: bytes, charset: str, now: float) -> str | None:
+async def _in_a_process(contents: Contents, body: bytes, charset: str, now: float) -> Findings:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -58,15 +61,15 @@ async def _in_a_process(checks: BodyChecks, body: bytes, charset: str, now: floa
     assert process.stdin is not None  # noqa: S101 - for the type checker
     try:
         async with asyncio.timeout(_PROCESS_SECONDS):
-            await _feed(process.stdin, pickle.dumps((checks, charset, now)), body)
+            await _feed(process.stdin, pickle.dumps((contents, charset, now)), body)
             answer, _ = await process.communicate()
     except TimeoutError:
-        return _TOO_LONG
+        return Findings(_TOO_LONG)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return (answer.decode() or None) if process.returncode == 0 else _FAILED
+    return Findings(*json.loads(answer)) if process.returncode == 0 else Findings(_FAILED)
 
 
 async def _feed(stdin: asyncio.StreamWriter, question: bytes, body: bytes) -> None:
@@ -80,9 +83,10 @@ async def _feed(stdin: asyncio.StreamWriter, question: bytes, body: bytes) -> No
 
 
 def main() -> None:
-    """Read what a body has to be, and the body, from standard input, and write what is wrong with it, if anything."""
-    checks, charset, now = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
-    sys.stdout.buffer.write((checks.problem(sys.stdin.buffer.read(), charset, now) or "").encode())
+    """Read what is looked for, and the body, from standard input, and write what was found as JSON."""
+    contents, charset, now = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the process that started this one
+    found = contents.look(sys.stdin.buffer.read(), charset, now)
+    print(json.dumps([found.problem, found.taken, found.lifetime]))  # noqa: T201 - for that process
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import ValidationError
 from yarl import URL
@@ -13,20 +13,21 @@ from yarl import URL
 from collector.addresses import is_refused
 from collector.api import Api
 from collector.config_errors import REMEDIES, problems
-from collector.config_file import DEFAULT_TIMEOUT, ApisFile, Defaults, Entry, FileSd, HttpSd
+from collector.config_file import ApisFile, FileSd, HttpSd
 from collector.errors import ConfigError, Problem
 from collector.impossible import wrong_expectations
 from collector.parents import wrong_parents
+from collector.resolve import all_settings, merged, resolved
 from collector.secret_values import Surroundings
 from collector.seen_files import SeenFiles
 from collector.source_checks import wrong_sources
 from collector.sources import DiscoverySource, FileLists, HttpList
+from collector.step_checks import wrong_steps
+from collector.values import field_path
 from collector.yaml_file import Document, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-_AUTHENTICATION = ("basic_auth", "bearer")
 
 
 class Config(NamedTuple):
@@ -67,10 +68,10 @@ def load_config(
         file = ApisFile.model_validate(document.content, context=surroundings)
     except ValidationError as error:
         raise ConfigError(source, *problems(error, document)) from None  # the cause would print the values
-    apis = tuple(_resolve(file.defaults, entry) for entry in file.apis)
+    apis = tuple(resolved(file.defaults, entry) for entry in file.apis)
     over_http = tuple(_source(found, surroundings.folder) for found in file.http_sd)
     in_files = tuple(_source(found, surroundings.folder) for found in file.file_sd)
-    checks = (_duplicates, _long_timeouts, _refused, wrong_expectations, wrong_parents)
+    checks = (_duplicates, _long_timeouts, _refused, wrong_expectations, wrong_parents, wrong_steps)
     wrong = [found for check in checks for found in check(apis, document)]
     wrong += wrong_sources({"http_sd": over_http, "file_sd": in_files}, apis, document)
     if wrong:
@@ -79,51 +80,14 @@ def load_config(
 
 
 def _source(found: HttpSd | FileSd, folder: Path) -> DiscoverySource:
-    template = Api(name="", url="", depends_on=found.depends_on, **_values(found.settings, Defaults()))
+    template = Api(name="", url="", depends_on=found.depends_on, **all_settings(found.settings))
     if isinstance(found, FileSd):
         return DiscoverySource(found.name, FileLists(folder, tuple(found.files)), template)
     credentials = [section.headers() for section in (found.basic_auth, found.bearer) if section]
-    headers = _merged(found.headers, *credentials)
+    headers = merged(found.headers, *credentials)
     tls = found.tls.settings() if found.tls else None
     where = HttpList(found.url, found.refresh_interval, headers, tls, found.proxy)
     return DiscoverySource(found.name, where, template)
-
-
-def _resolve(defaults: Defaults, entry: Entry) -> Api:
-    return Api(name=entry.name, url=entry.url, depends_on=entry.depends_on, **_values(defaults, entry))
-
-
-def _values(defaults: Defaults, entry: Defaults) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        key: getattr(entry if key in entry.model_fields_set else defaults, key)
-        for key in Defaults.model_fields
-    }
-    credentials = [values.pop("rapidapi"), *_authentication(defaults, entry)]
-    for key in _AUTHENTICATION:
-        del values[key]
-    own = _merged(entry.headers, *(section.headers() for section in credentials if section))
-    values["headers"] = _merged(defaults.headers, own)
-    values["tls"] = values["tls"] and values["tls"].settings()
-    if "timeout" not in defaults.model_fields_set | entry.model_fields_set:
-        values["timeout"] = min(DEFAULT_TIMEOUT, values["interval"])
-    return values
-
-
-def _authentication(defaults: Defaults, entry: Defaults) -> list[Any]:
-    """Return the API's own authentication, whichever kind it is, or else that of the defaults."""
-    if any(name.lower() == "authorization" for name in entry.headers):
-        return []
-    own = [getattr(entry, key) for key in _AUTHENTICATION if key in entry.model_fields_set]
-    return own or [getattr(defaults, key) for key in _AUTHENTICATION]
-
-
-def _merged(*headers: Mapping[str, str]) -> dict[str, str]:
-    """Return all headers; a later one replaces an earlier one of the same name, whatever its case."""
-    merged: dict[str, tuple[str, str]] = {}
-    for name, value in (item for mapping in headers for item in mapping.items()):
-        merged.pop(name.lower(), None)
-        merged[name.lower()] = (name, value)
-    return dict(merged.values())
 
 
 def _duplicates(apis: tuple[Api, ...], document: Document) -> Iterator[Problem]:
@@ -149,7 +113,9 @@ def _long_timeouts(apis: tuple[Api, ...], document: Document) -> Iterator[Proble
 
 def _refused(apis: tuple[Api, ...], document: Document) -> Iterator[Problem]:
     for index, api in enumerate(apis):
-        if not api.allow_link_local and is_refused(URL(api.url).host or ""):
-            line = document.line(("apis", index, "url"))
-            remedy = "write `allow_link_local: true` beside it if it is meant"
-            yield Problem(f"apis[{index}].url", "a link-local or metadata address", remedy, line)
+        for location, step in api.located():
+            if not api.allow_link_local and is_refused(URL(str(step.url)).host or ""):
+                place = ("apis", index, *location, "url")
+                remedy = "write `allow_link_local: true` beside it if it is meant"
+                what = "a link-local or metadata address"
+                yield Problem(field_path(place), what, remedy, document.line(place))

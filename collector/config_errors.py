@@ -31,6 +31,10 @@ REMEDIES: Final = {
     "defaults": "write keys such as `interval: 60s` below `defaults:`",
     "name": "write any text, in quotes if it looks like a number, such as `name: Weather`",
     "url": "write an address such as `url: https://api.example.com/health`",
+    "steps": "write `steps:` and below it up to ten entries with `name:` and `url:`",
+    "take": "write `take: {token: {json: $.access_token}}`, or `header:` or `matches:` instead of `json:`",
+    "header": "write the name of a header of the answer, such as `header: X-Token`",
+    "cache": "write a duration such as 50m, or where the answer says it, such as $.expires_in",
     "depends_on": "write the name of another API of this file, or a list of names",
     "method": "write one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
     "headers": "write `Name: value` below `headers:`, numbers in quotes",
@@ -77,7 +81,7 @@ def problems(error: ValidationError, document: Document) -> list[Problem]:
 def _problem(details: ErrorDetails, document: Document) -> Problem:
     location = _location(details["loc"])
     place, line = field_path(location), document.line(location)
-    key = next((step for step in reversed(location) if step in REMEDIES), "")
+    key = next((step for step in reversed(_keys(location)) if step in REMEDIES), "")
     if details["type"] == "extra_forbidden":
         return Problem(place, "unknown key", _known_keys(location), line)
     if details["type"] == "missing":
@@ -99,6 +103,11 @@ def _location(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return location[: location.index("equals") + 1] if "equals" in location else location
 
 
+def _keys(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return the location without the name of a value that is taken, which may be any word, `token` for example."""
+    return tuple(step for index, step in enumerate(location) if index == 0 or location[index - 1] != "take")
+
+
 def _known_keys(location: tuple[int | str, ...]) -> str:
     keys = [field.alias or name for name, field in _section(location[:-1]).model_fields.items()]
     if near := difflib.get_close_matches(str(location[-1]), keys, n=1):
@@ -108,7 +117,7 @@ def _known_keys(location: tuple[int | str, ...]) -> str:
 
 def _section(location: tuple[int | str, ...]) -> type[Strict]:
     section: type[Strict] = ApisFile
-    for step in (step for step in location if isinstance(step, str)):
+    for step in (step for step in _keys(location) if isinstance(step, str)):
         field = next(field for name, field in section.model_fields.items() if step in {name, field.alias})
         section = _model_in(field.annotation) or section
     return section

@@ -6,37 +6,30 @@ from typing import Final, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from collector.body_checks import BodyChecks
-from collector.credentials import BasicAuth, Bearer, RapidApi, TlsFiles
-from collector.secret_values import Text, wrong
+from collector.contract import MAX_STEPS
+from collector.credentials import BasicAuth, Bearer, TlsFiles
+from collector.request_file import RequestSettings, StepEntry, check_authentication
+from collector.secret_values import wrong
 from collector.strict import Strict, given
-from collector.values import Bytes, Headers, Names, ProxyUrl, Seconds, Statuses, TargetFiles, WebUrl
+from collector.values import Bytes, Headers, Names, ProxyUrl, Seconds, TargetFiles, WebUrl
 
 DEFAULT_INTERVAL: Final = 60.0
 DEFAULT_TIMEOUT: Final = 10.0
 DEFAULT_MAX_BODY: Final = 10_000_000
 DEFAULT_REFRESH: Final = 60.0
+_ONE_OF_BOTH: Final = (
+    "write an address such as `url: https://api.example.com/health`, or several requests below `steps:`"
+)
+_OF_A_REQUEST: Final = ("url", "method", "body", "expected_status", "expected_body")
 
 
-class Defaults(Strict):
+class Defaults(RequestSettings):
     """Settings of every API that does not say otherwise."""
 
     interval: Seconds = DEFAULT_INTERVAL
     """Time between the starts of two probes: seconds, or a duration such as `15s`, `2m`, `1h`."""
     timeout: Seconds = DEFAULT_TIMEOUT
     """Time for the whole probe, at most the interval; 10 s, or the interval if that is shorter."""
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
-    """The HTTP method."""
-    headers: Headers = Field(default={})
-    """Request headers; an API's own are added to those of the defaults, or replace them. `${VAR}` is filled in."""
-    body: Text | None = None
-    """The request's body, sent as UTF-8. `${VAR}` is filled in."""
-    rapidapi: RapidApi | None = None
-    """RapidAPI's host and key, in one line: `rapidapi: {host: x.p.rapidapi.com, key: "${RAPIDAPI_KEY}"}`."""
-    basic_auth: BasicAuth | None = None
-    """Name and password of basic authentication."""
-    bearer: Bearer | None = None
-    """The token of bearer authentication."""
     tls: TlsFiles | None = None
     """Authorities to trust and the client's certificate (mTLS)."""
     proxy: ProxyUrl | None = None
@@ -49,20 +42,11 @@ class Defaults(Strict):
     """Follow up to ten redirects. Headers and body are not sent on to another host."""
     reuse_connection: bool = False
     """Keep the connection between probes, instead of measuring what a new client meets."""
-    expected_status: Statuses | None = None
-    """Status codes of a success: one, or a list; any 2xx if left out."""
-    expected_body: BodyChecks | None = None
-    """What the body has to be."""
     max_body: Bytes = DEFAULT_MAX_BODY
     """How much of a body is read, packed or unpacked, at most; a longer one is an error. Bytes, or `64kB`, `1MB`."""
 
     quota_reserve: int | None = Field(default=None, ge=0)
     """Stop probing while a quota that the API states has no more requests left than this, until it is renewed."""
-
-    @model_validator(mode="after")
-    def _one_authentication(self) -> Self:
-        _check_authentication(self)
-        return self
 
 
 class Entry(Defaults):
@@ -70,10 +54,22 @@ class Entry(Defaults):
 
     name: str = Field(min_length=1)
     """Any text, unique; the label `api_name`."""
-    url: WebUrl
+    url: WebUrl | None = None
     """An absolute http or https URL. `${VAR}` is filled in."""
+    steps: list[StepEntry] = Field(default=[], max_length=MAX_STEPS)
+    """Instead of `url`: up to ten requests that are sent one after the other, each with what those before it have given."""
     depends_on: Names = ()
     """Name of another API, or a list of them, without which this one cannot work: while one is down, alerts of this one are held."""
+
+    @model_validator(mode="after")
+    def _one_request_or_steps(self) -> Self:
+        if not self.steps and self.url is None:
+            raise wrong("neither `url` nor `steps`", _ONE_OF_BOTH)
+        if self.steps and (both := given(self, *_OF_A_REQUEST)):
+            raise wrong(
+                f"`steps` together with `{both[0]}`", f"write `{both[0]}` at the step that it belongs to"
+            )
+        return self
 
 
 class _Discovery(Strict):
@@ -107,7 +103,7 @@ class HttpSd(_Discovery):
 
     @model_validator(mode="after")
     def _one_authentication(self) -> Self:
-        _check_authentication(self)
+        check_authentication(self, self.headers)
         return self
 
 
@@ -139,11 +135,3 @@ class ApisFile(Strict):
         if not (self.apis or self.http_sd or self.file_sd):
             raise wrong("neither APIs nor a source of them")
         return self
-
-
-def _check_authentication(section: Defaults | HttpSd) -> None:
-    own = {name.lower() for name in section.headers}
-    ways = [*given(section, "basic_auth", "bearer"), *(["headers"] if "authorization" in own else [])]
-    if len(ways) > 1:
-        words = " and ".join(f"`{way}`" for way in ways)
-        raise wrong(f"{words} both set Authorization", "leave out one of them")

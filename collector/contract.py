@@ -15,7 +15,7 @@ class Metric(NamedTuple):
     """One exposed metric: its full name, type, help text and the labels beyond the standing ones."""
 
     name: str
-    kind: Literal["counter", "gauge", "histogram"]
+    kind: Literal["counter", "gauge", "histogram", "summary"]
     help: str
     labels: tuple[str, ...] = ()
     per_api: bool = True
@@ -29,6 +29,8 @@ class Metric(NamedTuple):
 
 REQUEST_STATUSES: Final = ("success", "error")
 ERROR_REASONS: Final = ("timeout", "dns", "connect", "tls", "http_4xx", "rate_limited", "http_5xx", "body")
+MAX_STEPS: Final = 10
+"""Steps of an API at most; with steps, `reason` is `step:reason`."""
 PAUSE_CAUSES: Final = ("backoff", "quota_reserve")
 PHASES: Final = ("dns", "connect", "processing", "transfer")
 RESPONSE_TIME_BUCKETS: Final = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
@@ -40,11 +42,22 @@ REQUESTS: Final = Metric(
 RESPONSE_TIME: Final = Metric(
     "rapidapi_api_response_time_seconds",
     "histogram",
-    "Time from the start of a request to the last byte of its answer; a timeout counts with the time waited, "
-    "a request that never got a connection does not count.",
+    "Time from the start of a request to the last byte of its answer, of all steps together if the API has several; a "
+    "timeout counts with the time waited, a request that never got a connection does not count.",
 )
 ERRORS: Final = Metric(
-    "rapidapi_api_errors_total", "counter", "Failed requests to the API, by reason.", ("reason",)
+    "rapidapi_api_errors_total",
+    "counter",
+    "Failed requests to the API, by reason; of an API with several steps the step that failed stands before it, as in "
+    "login:timeout.",
+    ("reason",),
+)
+STEP_SECONDS: Final = Metric(
+    "rapidapi_api_step_seconds",
+    "summary",
+    "Time from the start of each step's request to the last byte of its answer, for an API with several steps; a step "
+    "that was not sent, since what it took is kept, does not count.",
+    ("step",),
 )
 QUOTA_REMAINING: Final = Metric(
     "rapidapi_api_quota_remaining",
@@ -164,6 +177,7 @@ METRICS: Final = (
     REQUESTS,
     RESPONSE_TIME,
     ERRORS,
+    STEP_SECONDS,
     QUOTA_REMAINING,
     QUOTA_LIMIT,
     QUOTA_RESET,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 
 from collector import contract
+from collector.outcome import step_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from prometheus_client.metrics import MetricWrapperBase
 
@@ -48,21 +49,31 @@ class RequestMetrics:
             "reset": gauge(contract.QUOTA_RESET, registry),
         }
         self._certificate_expiry = gauge(contract.CERTIFICATE_EXPIRY, registry)
+        self._reasons: dict[tuple[str, str], Sequence[str]] = {}
         self._quota_names: dict[tuple[str, str], set[str]] = {}
 
-    def add_api(self, api_name: str, environment: str, phases: Iterable[str] = contract.PHASES) -> None:
-        """Start the API's series at 0, so that `rate` sees its first error too.
+    def add_api(
+        self,
+        api_name: str,
+        environment: str,
+        phases: Iterable[str] = contract.PHASES,
+        reasons: Sequence[str] = contract.ERROR_REASONS,
+    ) -> None:
+        """Start the API's series at 0, so that `rate` sees its first error too; end those of other reasons.
 
         Args:
             api_name: Value of the label `api_name`.
             environment: Value of the label `environment`.
             phases: The phases that will be measured.
+            reasons: The reasons for which requests can fail.
         """
         labels = (api_name, environment)
         for status in contract.REQUEST_STATUSES:
             self._requests.labels(*labels, status)
-        for reason in contract.ERROR_REASONS:
+        for reason in reasons:
             self._errors.labels(*labels, reason)
+        _remove_others(self._errors, labels, self._reasons.get(labels, ()), reasons)
+        self._reasons[labels] = reasons
         for phase in phases:
             self._phase_seconds.labels(*labels, phase)
         self._response_time.labels(*labels)
@@ -79,6 +90,7 @@ class RequestMetrics:
             self._certificate_expiry,
         )
         _remove(metrics, api_name, environment)
+        self._reasons.pop((api_name, environment), None)
         self._quota_names.pop((api_name, environment), None)
 
     def record(self, api_name: str, environment: str, outcome: Outcome) -> None:
@@ -122,10 +134,15 @@ class ProbeMetrics:
         self._paused = gauge(contract.PAUSED, registry)
         self._missed = counter(contract.MISSED, registry)
         self._parents = gauge(contract.PARENT_INFO, registry)
+        step = contract.STEP_SECONDS
+        self._step_seconds = Summary(step.name, step.help, step.label_names, registry=registry)
+        self._steps: dict[str, Sequence[str]] = {}
 
     def add_api(self, api: Api) -> None:
         """Start an API's series, or go on with them if there was one of this name."""
-        self._requests.add_api(api.name, self._environment)
+        reasons = [step_reason(step.name, reason) for step in api.steps for reason in contract.ERROR_REASONS]
+        self._requests.add_api(api.name, self._environment, reasons=reasons or contract.ERROR_REASONS)
+        self._add_steps(api)
         self._interval.labels(api.name, self._environment).set(api.interval)
         self._missed.labels(api.name, self._environment)
         _remove([self._parents], api.name, self._environment)  # those of a former configuration
@@ -133,10 +150,26 @@ class ProbeMetrics:
             self._parents.labels(api.name, self._environment, parent).set(1)
         self.set_paused(api.name, None)
 
+    def _add_steps(self, api: Api) -> None:
+        steps = [step.name for step in api.steps]
+        labels = (api.name, self._environment)
+        for step in steps:
+            self._step_seconds.labels(*labels, step)
+        _remove_others(self._step_seconds, labels, self._steps.get(api.name, ()), steps)
+        self._steps[api.name] = steps
+
     def remove_api(self, api_name: str) -> None:
         """End an API's series."""
+        self._steps.pop(api_name, None)
         self._requests.remove_api(api_name, self._environment)
-        own = (self._last_probe, self._interval, self._paused, self._missed, self._parents)
+        own = (
+            self._last_probe,
+            self._interval,
+            self._paused,
+            self._missed,
+            self._parents,
+            self._step_seconds,
+        )
         _remove(own, api_name, self._environment)
 
     def miss(self, api_name: str, slots: int) -> None:
@@ -146,6 +179,8 @@ class ProbeMetrics:
     def record(self, api_name: str, outcome: Outcome) -> None:
         """Count a probe that ended just now."""
         self._requests.record(api_name, self._environment, outcome)
+        for step, seconds in outcome.steps:
+            self._step_seconds.labels(api_name, self._environment, step).observe(seconds)
         self._last_probe.labels(api_name, self._environment).set_to_current_time()
 
     def set_paused(self, api_name: str, present: str | None) -> None:
@@ -174,6 +209,15 @@ class ReloadMetrics:
 def _remove(metrics: Iterable[MetricWrapperBase], api_name: str, environment: str) -> None:
     for metric in metrics:
         metric.remove_by_labels({"api_name": api_name, "environment": environment})
+
+
+def _remove_others(
+    metric: MetricWrapperBase, labels: tuple[str, str], former: Iterable[str], present: Sequence[str]
+) -> None:
+    """End the series of those values of a metric's own label that a former configuration had and the present has not."""
+    for value in former:
+        if value not in present:
+            metric.remove(*labels, value)
 
 
 def counter(metric: contract.Metric, registry: CollectorRegistry) -> Counter:

@@ -1,4 +1,4 @@
-"""Probes an API: one request, timed from its start to the last byte of the answer."""
+"""Probes an API: one request or several, each timed from its start to the last byte of the answer."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ import aiohttp
 
 from collector.addresses import is_refused
 from collector.aiohttp_errors import reason_without_answer
-from collector.body import BodyError, read_body, unpacked
+from collector.body import BodyError, read_body
 from collector.body_judge import BodyJudge
 from collector.errors import system_words
-from collector.outcome import Outcome, reason_for_status
+from collector.judge import Arrived, judge
+from collector.kept import Kept
+from collector.outcome import Outcome
 from collector.phases import PhaseClock
 from collector.quota import parse_quotas
 from collector.request import RedirectError, Request
 from collector.restraint import parse_retry_after
 from collector.transport import Transport
-from collector.values import statuses_text
+from collector.walk import Answered, Walk
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
-    from collector.api import Api
+    from collector.api import Api, Step
     from collector.connection import TimedResponse
+    from collector.judge import Verdict
 
 _MAX_REDIRECTS: Final = 10
 
 
-class _Answer(NamedTuple):
-    """What came: its body, empty if nobody looks at it, what went wrong with it on the way, and the seconds it all took."""
+class _Ask(NamedTuple):
+    """One step of an API, which is the API itself if it has no others."""
 
-    response: TimedResponse
-    body: bytes
-    problem: str | None
-    seconds: float
+    api: Api
+    step: Step
 
 
 class Prober:
@@ -50,7 +51,7 @@ class Prober:
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._transport = Transport(ssl_context)
-        self._judge = BodyJudge()
+        self._bodies = BodyJudge()
 
     async def __aenter__(self) -> Self:
         return self
@@ -58,98 +59,99 @@ class Prober:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._judge.close()
+        self._bodies.close()
         await self._transport.close()
 
     async def close_unused(self, apis: Iterable[Api]) -> None:
         """Give up what only other APIs than these have needed."""
         await self._transport.close_unused(apis)
 
-    async def probe(self, api: Api) -> Outcome:
-        """Send one request and return how it went; every failure of the network or the API is an outcome."""
+    async def probe(self, api: Api, kept: Kept | None = None) -> Outcome:
+        """Send an API's requests and return how it went; every failure of the network or the API is an outcome.
+
+        Args:
+            api: What is probed.
+            kept: What former probes of it have taken from answers, and may be used again.
+        """
+        deadline = asyncio.get_running_loop().time() + api.timeout
+        walk = Walk(api, kept or Kept(), deadline)
+        while step := walk.next_step():
+            walk.add(step, await self._ask(_Ask(api, step), walk.values, deadline))
+        return walk.outcome()
+
+    async def _ask(self, ask: _Ask, values: Mapping[str, str], deadline: float) -> Answered:
+        """Send one step's request, and those that redirects lead to."""
         clock = PhaseClock()
+        sent = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(api.timeout):
-                answer = await self._follow(api, clock)
+            async with asyncio.timeout_at(deadline):
+                arrived = await self._follow(ask, Request.of(ask.step, values), clock)
         except TimeoutError:
             waited = clock.stop()
-            return Outcome("timeout", waited, clock.seconds, detail=f"no answer within {api.timeout:g} s")
+            detail = f"no answer within {ask.api.timeout:g} s"
+            return Answered(Outcome("timeout", waited, clock.seconds, detail=detail))
         except (aiohttp.ClientError, OSError) as error:
-            return Outcome(reason_without_answer(error), detail=_describe(error))
+            return Answered(Outcome(reason_without_answer(error), detail=_describe(error)))
         except RedirectError as error:
-            return Outcome("body", detail=str(error))
-        return await self._outcome(api, answer, clock)
+            return Answered(Outcome("body", detail=str(error)))
+        verdict = await judge(ask.step, arrived, ask.api.max_body, self._bodies)
+        outcome = _outcome(verdict, arrived, clock.seconds)
+        # From the sending on, which was before the answer was made: never used for longer than it is good.
+        return Answered(outcome, arrived.response.status, verdict.taken, sent + verdict.lifetime)
 
-    async def _follow(self, api: Api, clock: PhaseClock) -> _Answer:
-        request = Request.of(api)
+    async def _follow(self, ask: _Ask, request: Request, clock: PhaseClock) -> Arrived:
         for _ in range(_MAX_REDIRECTS + 1):
-            answer = await self._send(api, request, clock)
-            following = request.after(answer.response) if api.follow_redirects else None
+            arrived = await self._send(ask, request, clock)
+            following = request.after(arrived.response) if ask.api.follow_redirects else None
             if following is None:
-                return answer
+                return arrived
             clock.enter("connect")
             request = following
-            if not api.allow_link_local and is_refused(
+            if not ask.api.allow_link_local and is_refused(
                 request.url.host or ""
             ):  # which a proxy would not know
                 raise RedirectError("a redirect to a link-local or metadata address")
         raise RedirectError(f"more than {_MAX_REDIRECTS} redirects")
 
-    async def _send(self, api: Api, request: Request, clock: PhaseClock) -> _Answer:
-        async with self._transport.session(api).request(
+    async def _send(self, ask: _Ask, request: Request, clock: PhaseClock) -> Arrived:
+        async with self._transport.session(ask.api).request(
             request.method,
             request.url,
             headers=request.headers,
             data=request.body,
-            proxy=api.proxy,
+            proxy=ask.api.proxy,
             allow_redirects=False,
             trace_request_ctx=clock,
         ) as answer:
             response = cast("TimedResponse", answer)
-            body, problem = await _read(api, response)
+            body, problem = await _read(ask, response)
             first_byte, last_byte = response.take_times()
         clock.enter("transfer", first_byte)
-        return _Answer(response, body, problem, clock.stop(last_byte))
-
-    async def _outcome(self, api: Api, answer: _Answer, clock: PhaseClock) -> Outcome:
-        response = answer.response
-        reason, detail = await self._verdict(api, answer)
-        now = time.time()
-        retry_at = (
-            parse_retry_after(response.headers.get("Retry-After"), now) if response.status >= 400 else None
-        )
-        quotas = parse_quotas(response.headers.items(), now)
-        expiry = response.certificate_expiry
-        return Outcome(reason, answer.seconds, clock.seconds, quotas, expiry, retry_at, detail)
-
-    async def _verdict(self, api: Api, answer: _Answer) -> tuple[str | None, str]:
-        status = answer.response.status
-        if not api.expects(status):
-            return reason_for_status(
-                status
-            ), f"status {status}, expected {statuses_text(api.expected_status)}"
-        problem = answer.problem or await self._problem_of_content(api, answer)
-        return ("body", problem) if problem else (None, "")
-
-    async def _problem_of_content(self, api: Api, answer: _Answer) -> str | None:
-        if api.expected_body is None:
-            return None
-        headers, charset = answer.response.headers, answer.response.charset or "utf-8"
-        try:
-            plain = await unpacked(answer.body, headers.get("Content-Encoding", ""), api.max_body)
-        except BodyError as error:
-            return str(error)
-        return await self._judge.problem(api.expected_body, plain, charset, time.time())
+        return Arrived(response, body, problem, clock.stop(last_byte))
 
 
-async def _read(api: Api, response: TimedResponse) -> tuple[bytes, str | None]:
+async def _read(ask: _Ask, response: TimedResponse) -> tuple[bytes, str | None]:
     """Return the body, empty if nobody looks at it, and what is wrong with it."""
     try:
-        return await read_body(response, api.max_body, keep=api.expected_body is not None), None
+        return await read_body(response, ask.api.max_body, keep=ask.step.needs_body), None
     except BodyError as error:
         return b"", str(error)
     except (aiohttp.ClientError, OSError) as error:
         return b"", f"the body broke off ({_describe(error)})"
+
+
+def _outcome(verdict: Verdict, arrived: Arrived, phases: Mapping[str, float]) -> Outcome:
+    response, now = arrived.response, time.time()
+    retry_after = response.headers.get("Retry-After") if response.status >= 400 else None
+    return Outcome(
+        verdict.reason,
+        arrived.seconds,
+        phases,
+        parse_quotas(response.headers.items(), now),
+        response.certificate_expiry,
+        parse_retry_after(retry_after, now),
+        verdict.detail,
+    )
 
 
 def _describe(error: Exception) -> str:

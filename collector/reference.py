@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 from collector.body_checks import BodyChecks, JsonCheck
 from collector.config_file import ApisFile, Defaults, Entry, FileSd, HttpSd
 from collector.credentials import BasicAuth, Bearer, RapidApi, TlsFiles
+from collector.reference_steps import STEPS
+from collector.request_file import RequestSettings, StepEntry
+from collector.strict import Strict
+from collector.take import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic.fields import FieldInfo
-
-    from collector.strict import Strict
 
 SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _INTRODUCTION: Final = """\
@@ -81,6 +83,8 @@ _SECTIONS: Final[tuple[tuple[str, str, type[Strict]], ...]] = (
         "Below `defaults:` and below each of `apis:`, whose own value wins.",
         Defaults,
     ),
+    ("steps", STEPS, StepEntry),
+    ("steps.take", "A mapping of names to places in the answer. A value is one line of text.", Source),
     (
         "http_sd",
         "Below `http_sd:`, a list. [Which APIs a list names](#lists-of-apis-from-outside) is said below.",
@@ -116,7 +120,7 @@ def reference() -> str:
 
 
 def _section(title: str, note: str, model: type[Strict]) -> Iterator[str]:
-    inherited = Defaults.model_fields if model is Entry else {}
+    inherited = {Entry: Defaults, StepEntry: RequestSettings}.get(model, Strict).model_fields
     yield from (f"## {title}", "", note, "", "| key | default | meaning |", "|---|---|---|")
     for name, field in model.model_fields.items():
         if name not in inherited:

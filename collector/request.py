@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from yarl import URL
 
+from collector.template import filled, in_body, in_url
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import aiohttp
 
-    from collector.api import Api
+    from collector.api import Step
 
 REDIRECTS: Final = {301, 302, 303, 307, 308}
 
@@ -36,9 +38,12 @@ class Request(NamedTuple):
     body: bytes | None
 
     @classmethod
-    def of(cls, api: Api) -> Request:
-        """Return the API's request."""
-        return cls(api.method, URL(api.url), api.headers, None if api.body is None else api.body.encode())
+    def of(cls, step: Step, values: Mapping[str, str]) -> Request:
+        """Return a step's request, with what earlier steps have taken by `step.value`."""
+        headers = {name: filled(text, values) for name, text in step.headers.items()}
+        content_type = next((text for name, text in headers.items() if name.lower() == "content-type"), "")
+        body = None if step.body is None else filled(step.body, values, in_body(content_type)).encode()
+        return cls(step.method, URL(filled(step.url, values, in_url)), headers, body)
 
     def after(self, answer: aiohttp.ClientResponse) -> Request | None:
         """Return the request that a redirect asks for; None if the answer is none.

@@ -52,7 +52,7 @@ class Restraint:
             outcome: How the probe went that has just ended.
             now: Unix time in seconds.
         """
-        self._refusals = self._refusals + 1 if outcome.reason == "rate_limited" else 0
+        self._refusals = self._refusals + 1 if outcome.kind == "rate_limited" else 0
         pauses = [self._backoff(outcome, now), self._reserve_reached(outcome, now)]
         ends = [pause for pause in pauses if pause and pause.until > now]
         if not ends:

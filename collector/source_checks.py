@@ -60,7 +60,7 @@ def _wrong_values(source: DiscoverySource, document: Document, location: Locatio
     if timeout > interval:
         what = f"the timeout of {timeout:g} s is longer than the interval of {interval:g} s"
         yield _problem(document, (*location, "settings", "timeout"), what, f"write at most {interval:g}s")
-    for key, what, remedy in contradictions(source.template):
+    for key, what, remedy in contradictions(source.template, source.template):
         yield _problem(document, (*location, "settings", key), what, remedy)
     if isinstance(source.where, HttpList) and is_refused(URL(source.where.url).host or ""):
         what = "a link-local or metadata address"

@@ -37,7 +37,9 @@ class Trial(NamedTuple):
         times = [] if seconds is None else [_milliseconds(seconds)]
         if self.outcome.reason:
             return ", ".join([*times, f"{self.outcome.reason} ({self.outcome.detail})"])
-        split = ", ".join(f"{phase} {_milliseconds(spent)}" for phase, spent in phases.items())
+        split = ", ".join(
+            f"{part} {_milliseconds(spent)}" for part, spent in self.outcome.steps or phases.items()
+        )
         return f"{times[0]} ({split})"
 
     def _certificate(self) -> Iterator[str]:

@@ -18,6 +18,8 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)(B|kB|MB)")
 _UNIT_BYTES: Final = {"B": 1, "kB": 1000, "MB": 1_000_000}
 _TARGET_FILE = re.compile(r"[^*]*(\*[^/]*)?\.(json|yml|yaml|JSON|YML|YAML)")  # Prometheus' own rule
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110's token
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
+_PATH: Final = "write a path such as $.data.items[0].name"
 MAX_SECONDS: Final = 7 * 86400.0
 _MAX_BYTES: Final = 100_000_000
 
@@ -98,26 +100,48 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _group_pattern(text: str) -> str:
+    groups = regex.compile(text).groups
+    if groups != 1:
+        raise wrong(
+            f"a regular expression with {groups} groups",
+            "write exactly one group in parentheses, around what is taken; `(?:...)` groups without taking",
+        )
+    return text
+
+
+def _cache(value: object) -> float | JsonPath:
+    if isinstance(value, str) and value.startswith("$"):
+        return _json_path(value)
+    return _seconds(value)
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise wrong(
+            "not a name of up to 32 letters, digits, _ and -, a letter first", "write a name such as `login`"
+        )
+    return text
+
+
 def _json_path(value: object) -> JsonPath:
     if not isinstance(value, str):
-        raise wrong("not a path")
+        raise wrong("not a path", _PATH)
     try:
         return JsonPath(value)
     except ValueError:
-        raise wrong("not a path") from None
+        raise wrong("not a path", _PATH) from None
 
 
-Seconds = Annotated[
-    float,
-    BeforeValidator(_seconds),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"},
-            ]
-        }
-    ),
+_SECONDS: Final = [
+    {"type": "number", "exclusiveMinimum": 0},
+    {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s|m|h)$"},
+]
+Seconds = Annotated[float, BeforeValidator(_seconds), WithJsonSchema({"anyOf": _SECONDS})]
+Cache = Annotated[
+    float | JsonPath,
+    PlainValidator(_cache),
+    WithJsonSchema({"anyOf": [*_SECONDS, {"type": "string", "pattern": r"^\$"}]}),
 ]
 Bytes = Annotated[
     int,
@@ -146,11 +170,16 @@ Names = Annotated[
 ]
 Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
 """A regular expression that compiles, as text: compiled ones of the package `regex` are equal to none but themselves."""
+GroupPattern = Annotated[Pattern, AfterValidator(_group_pattern)]
+Name = Annotated[
+    str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"})
+]
 Path = Annotated[JsonPath, PlainValidator(_json_path), WithJsonSchema({"type": "string"})]
 WebUrl = Annotated[Text, AfterValidator(web_url)]
 ProxyUrl = Annotated[Text, AfterValidator(_proxy_url)]
 TargetFiles = Annotated[list[Annotated[str, AfterValidator(_target_file)]], Field(min_length=1)]
-Headers = dict[Annotated[str, AfterValidator(_header_name)], Secret]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+Headers = dict[HeaderName, Secret]
 
 
 def statuses_text(statuses: frozenset[int] | None) -> str:

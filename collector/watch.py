@@ -8,6 +8,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from collector.kept import Kept
 from collector.restraint import Pause, Restraint
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Watch:
         self._prober = prober
         self._metrics = metrics
         self._restraint = Restraint(api.interval, api.quota_reserve)
+        self._kept = Kept()
         self._pause: Pause | None = None
         self._last: tuple[float, Outcome] | None = None
         self._failing_as: str | None = None
@@ -36,7 +38,7 @@ class Watch:
         if self._pause and time.time() < self._pause.until:
             return
         try:
-            outcome = await self._prober.probe(self._api)
+            outcome = await self._prober.probe(self._api, self._kept)
             self._last = time.time(), outcome
             self._metrics.record(self._api.name, outcome)
             self._leave_alone(self._restraint.after(outcome, time.time()))

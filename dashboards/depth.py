@@ -140,15 +140,24 @@ def _requests() -> list[Sized]:
         stacked=True,
         overrides=named_lines(_PHASES),
     )
+    step_sum, step_count = (
+        per_second.format(labels=f"{api}, step", selector=series(f"{raw.STEP_SECONDS.name}{part}"))
+        for part in ("_sum", "_count")
+    )
     slow = time_series(
         "Mean and slowest answers",
-        "The mean response time, and the time within which 95 of 100 requests are answered.",
-        [(feature(ml.RESPONSE_TIME), "mean"), (series(ml.RESPONSE_TIME_P95), "95 of 100")],
+        "The mean response time, and the time within which 95 of 100 requests are answered; of an API with several steps "
+        "the mean of each step, too.",
+        [
+            (feature(ml.RESPONSE_TIME), "mean"),
+            (series(ml.RESPONSE_TIME_P95), "95 of 100"),
+            (f"{step_sum} / {step_count}", "step {{step}}"),
+        ],
         "s",
     )
     error_panel = time_series(
         "Errors by reason",
-        "Failed requests per minute. All lines at zero: no request fails.",
+        "Failed requests per minute, of an API with several steps by step:reason. All lines at zero: no request fails.",
         [(f"60 * {errors}", "{{reason}}")],
         "reqpm",
         overrides=named_lines(_REASONS),

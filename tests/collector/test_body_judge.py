@@ -14,6 +14,7 @@ from aiohttp import web
 from collector import body_judge
 from collector.api import Api
 from collector.body_checks import BodyChecks
+from collector.contents import Contents
 
 if TYPE_CHECKING:
     from collector.probe import Prober
@@ -76,7 +77,8 @@ async def judged(**options: Any) -> str | None:
     """Return what is wrong with a big body."""
     judge = body_judge.BodyJudge()
     try:
-        return await judge.problem(status_is("ok"), options.get("body", NOTES), "utf-8", 0.0)
+        contents = Contents(status_is("ok"))
+        return (await judge.look(contents, options.get("body", NOTES), "utf-8", 0.0)).problem
     finally:
         judge.close()
 

@@ -95,13 +95,50 @@ MESSAGES = {
         ":13: http_sd[2].interval: unknown key; did you mean `refresh_interval`?",
         ":16: file_sd[0].files[1]: not the path of a .json, .yml or .yaml file with a * in its last part at most; write a list such as [targets/*.json, more.yml]",
         ":16: file_sd[0].files[2]: not the path of a .json, .yml or .yaml file with a * in its last part at most; write a list such as [targets/*.json, more.yml]",
-        ":17: file_sd[0].settings.url: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve",
+        ":17: file_sd[0].settings.url: unknown key; write one of method, headers, body, rapidapi, basic_auth, bearer, expected_status, expected_body, interval, timeout, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, max_body, quota_reserve",
         ":19: file_sd[1].files: list should have at least 1 item after validation, not 0; write a list such as [targets/*.json, more.yml]",
         ":20: file_sd[2].name: missing; write any text, in quotes if it looks like a number, such as `name: Weather`",
     ],
     "bad_status": [
         ":4: apis[0].expected_status: not an HTTP status code from 100 to 599, nor a list of them; write a code such as 200 or a list such as [200, 404], or leave it out for any 2xx",
         ":5: apis[0].reuse_connection: input should be a valid boolean; write true or false",
+    ],
+    "bad_step_values": [
+        ":21: apis[1].steps[1].url: a link-local or metadata address; write `allow_link_local: true` beside it if it is meant",
+        ":25: apis[2].steps[0].take: an answer to HEAD has no body; write `method: GET`, or leave out `take`",
+        ":27: apis[2].steps[2].expected_status: a redirect that is followed is not the answer; leave out `follow_redirects`, or expect the status of what the redirect leads to",
+        ":6: apis[0].steps[0].url: ${list.id} is not known before this step is sent; use it in a later step",
+        ":5: apis[0].steps[0].headers.X-Session: ${login.session} is not known before this step is sent; use it in a later step",
+        ":13: apis[0].steps[1].headers.Authorization: no step before takes ${login.tokn}; did you mean ${login.token}?",
+        ":14: apis[0].steps[1].headers.X-Key: no step before takes ${ login.token }; did you mean ${login.token}?",
+        ":15: apis[0].steps[1].body: no step before takes ${orders.id}; write one of ${login.session}, ${login.token}",
+        ":11: apis[0].steps[1].url: an answer's value in the host, which would let it choose who is asked; write the host out; a value can stand in the path and behind it",
+        ":17: apis[0].steps[1].cache: `cache` at the last step, which is what the probe is for; leave it out",
+        ":20: apis[1].steps[0].name: duplicate step name 'a'; give each step a name of its own",
+        ":21: apis[1].steps[1].name: duplicate step name 'a'; give each step a name of its own",
+        ":21: apis[1].steps[1].url: no step before takes ${a.b}; take it first",
+    ],
+    "bad_steps": [
+        ":2: apis[0]: `steps` together with `url`; write `url` at the step that it belongs to",
+        ":9: apis[1].steps[0].name: not a name of up to 32 letters, digits, _ and -, a letter first; write a name such as `login`",
+        ":10: apis[1].steps[1].name: not a name of up to 32 letters, digits, _ and -, a letter first; write a name such as `login`",
+        ":13: apis[2].steps[0]: `cache` without `take`; write what is kept below `take:`, or leave out `cache`",
+        ":20: apis[3].steps[0].take.none: not exactly one of `json`, `header` or `matches`; write one of them",
+        ":21: apis[3].steps[0].take.two: not exactly one of `json`, `header` or `matches`; write one of them",
+        ":22: apis[3].steps[0].take.groups.matches: a regular expression with 2 groups; write exactly one group in parentheses, around what is taken; `(?:...)` groups without taking",
+        ":23: apis[3].steps[0].take.no_group.matches: a regular expression with 0 groups; write exactly one group in parentheses, around what is taken; `(?:...)` groups without taking",
+        ":24: apis[3].steps[0].take.odd name: not a name of up to 32 letters, digits, _ and -, a letter first; write a name such as `login`",
+        ":25: apis[3].steps[0].take.token.jsn: unknown key; did you mean `json`?",
+        ":26: apis[3].steps[0].take.key: not a mapping of keys to values; write `take: {token: {json: $.access_token}}`, or `header:` or `matches:` instead of `json:`",
+        ":27: apis[3].steps[0].take.path.json: not a path; write a path such as $.data.items[0].name",
+        ":28: apis[3].steps[0].cache: not a duration; write a duration such as 50m, or where the answer says it, such as $.expires_in",
+        ":29: apis[3].steps[0].retries: unknown key; write one of method, headers, body, rapidapi, basic_auth, bearer, expected_status, expected_body, name, url, take, cache",
+        ":33: apis[4].steps[0].method: input should be 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE' or 'OPTIONS'; write one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+        ":34: apis[4].steps[1].url: missing; write an address such as `url: https://api.example.com/health`",
+        ":35: apis[4].steps[2].url: not a URL; write an address such as `url: https://api.example.com/health`",
+        ":36: apis[4].steps[3]: `${step.value}` in `basic_auth`; use `bearer` or `headers`, where it is filled in",
+        ":38: apis[5].steps: input should be a valid list; write `steps:` and below it up to ten entries with `name:` and `url:`",
+        ":40: apis[6].steps: list should have at most 10 items after validation, not 11; write `steps:` and below it up to ten entries with `name:` and `url:`",
     ],
     "bad_tls": [
         ":4: apis[0].tls: a file is no usable certificate or key (NO_CERTIFICATE_OR_CRL_FOUND); give PEM files that fit",
@@ -138,17 +175,19 @@ MESSAGES = {
     "no_apis": [
         ":1: neither APIs nor a source of them; write `apis:`, `http_sd:` or `file_sd:` at the top level"
     ],
-    "no_url": [":2: apis[0].url: missing; write an address such as `url: https://api.example.com/health`"],
+    "no_url": [
+        ":2: apis[0]: neither `url` nor `steps`; write an address such as `url: https://api.example.com/health`, or several requests below `steps:`",
+    ],
     "not_a_mapping": [
         ":1: not a mapping of keys to values; write `apis:` and below it at least one entry with `name:` and `url:`"
     ],
     "not_utf8": [": not UTF-8 text; save the file as UTF-8"],
     "unknown_api_key": [
         ":4: apis[0].intervall: unknown key; did you mean `interval`?",
-        ":5: apis[0].colour: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve, name, url, depends_on",
+        ":5: apis[0].colour: unknown key; write one of method, headers, body, rapidapi, basic_auth, bearer, expected_status, expected_body, interval, timeout, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, max_body, quota_reserve, name, url, steps, depends_on",
     ],
     "unknown_default_key": [
-        ":2: defaults.url: unknown key; write one of interval, timeout, method, headers, body, rapidapi, basic_auth, bearer, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, expected_status, expected_body, max_body, quota_reserve"
+        ":2: defaults.url: unknown key; write one of method, headers, body, rapidapi, basic_auth, bearer, expected_status, expected_body, interval, timeout, tls, proxy, ip_version, allow_link_local, follow_redirects, reuse_connection, max_body, quota_reserve",
     ],
     "unknown_top_key": [
         ":1: api: unknown key; did you mean `apis`?",
@@ -323,7 +362,7 @@ def test_a_changed_certificate_is_a_changed_api(tmp_path: Path) -> None:
 def test_a_merged_mapping_has_lines(tmp_path: Path) -> None:
     """Anchors and merges of YAML work, and a mistake in what was merged still names a line."""
     text = "defaults: &d {interval: 15s}\napis:\n  - {<<: *d, name: A, url: 'http://a.example'}\n  - {<<: *d, name: B}\n"
-    with pytest.raises(ConfigError, match=r"apis.yml:4: apis\[1\].url: missing"):
+    with pytest.raises(ConfigError, match=r"apis.yml:4: apis\[1\]: neither `url` nor `steps`"):
         load(tmp_path, text)
     (api,) = load(tmp_path, text.rsplit("  -", 1)[0])
     assert api.interval == 15.0

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from collector import contract
-from collector.api import Api
+from collector.api import Api, Step
 from collector.metrics import MAX_QUOTAS_PER_API, ProbeMetrics
 from collector.outcome import Outcome
 from collector.quota import Quota
@@ -52,6 +52,34 @@ def test_counters_start_at_zero(read: Read) -> None:
     assert {read("rapidapi_api_request_phase_seconds_total", phase=phase) for phase in contract.PHASES} == {0}
     assert read("rapidapi_api_response_time_seconds_count") == 0
     assert read("rapidapi_api_probe_interval_seconds") == 15
+
+
+def test_steps(metrics: ProbeMetrics, registry: CollectorRegistry) -> None:
+    """Each step's time is summed, its reasons start at 0, and those of steps that a new configuration lacks end."""
+
+    def labelled(name: str, label: str) -> set[str]:
+        (family,) = [found for found in registry.collect() if found.name == name]
+        return {sample.labels[label] for sample in family.samples if sample.labels["api_name"] == "Shop"}
+
+    def steps() -> set[str]:
+        return labelled("rapidapi_api_step_seconds", "step")
+
+    login, orders, bill = (Step(name, "http://a.example") for name in ("login", "orders", "bill"))
+    metrics.add_api(Api("Shop", "http://a.example"))
+    assert (steps(), "timeout" in labelled("rapidapi_api_errors", "reason")) == (set(), True)
+    metrics.add_api(Api("Shop", steps=(login, orders)))
+    expected = {f"{step}:{reason}" for step in ("login", "orders") for reason in contract.ERROR_REASONS}
+    assert labelled("rapidapi_api_errors", "reason") == expected
+    metrics.record("Shop", Outcome("orders:body", 0.7, steps=(("login", 0.5), ("orders", 0.2))))
+    shop = {"api_name": "Shop", "environment": "test"}
+    assert registry.get_sample_value("rapidapi_api_errors_total", shop | {"reason": "orders:body"}) == 1
+    assert registry.get_sample_value("rapidapi_api_errors_total", shop | {"reason": "login:body"}) == 0
+    assert registry.get_sample_value("rapidapi_api_step_seconds_sum", shop | {"step": "login"}) == 0.5
+    metrics.add_api(Api("Shop", steps=(login, bill)))
+    assert steps() == {"login", "bill"}
+    assert registry.get_sample_value("rapidapi_api_step_seconds_count", shop | {"step": "login"}) == 1
+    metrics.remove_api("Shop")
+    assert (steps(), labelled("rapidapi_api_errors", "reason")) == (set(), set())
 
 
 def test_what_is_unknown_is_absent(read: Read) -> None:

@@ -28,6 +28,7 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from collector import contract
 from collector.api import Api
 from collector.fleet import Fleet
+from collector.kept import Kept
 from collector.metrics import ProbeMetrics
 from collector.outcome import Outcome
 from collector.probe import Prober
@@ -136,6 +137,7 @@ def test_metrics_are_those_of_the_contract(collector_url: str) -> None:
     expected = {metric.name.removesuffix("_total"): metric for metric in contract.METRICS}
     del expected[contract.CERTIFICATE_EXPIRY.name]  # plain HTTP has none; the family shows no sample
     del expected[contract.PARENT_INFO.name]  # these APIs depend on none
+    del expected[contract.STEP_SECONDS.name]  # and have no steps
     assert {name for name, family in families.items() if family.samples} == set(expected)
     for name, metric in expected.items():
         assert (families[name].type, families[name].documentation) == (metric.kind, metric.help)
@@ -299,7 +301,7 @@ class Scripted(Prober):
     def __init__(self, *ends: Outcome | Exception) -> None:
         self._ends = iter(ends)
 
-    async def probe(self, _api: Api) -> Outcome:
+    async def probe(self, _api: Api, _kept: Kept | None = None) -> Outcome:
         """Return or raise the next end."""
         end = next(self._ends)
         if isinstance(end, Exception):

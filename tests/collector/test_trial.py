@@ -95,6 +95,10 @@ def test_unknown_name(config: Path) -> None:
             Outcome(None, 0.25, {"connect": 0.05, "processing": 0.2}),
             "success A: 250 ms (connect 50 ms, processing 200 ms)",
         ),
+        (
+            Outcome(None, 0.25, {"connect": 0.25}, steps=(("login", 0.05), ("list", 0.2))),
+            "success A: 250 ms (login 50 ms, list 200 ms)",
+        ),
         (Outcome("dns", detail="Name or service not known"), "error   A: dns (Name or service not known)"),
         (
             Outcome("timeout", 10.0, detail="no answer within 10 s"),

@@ -20,7 +20,7 @@ RATE_INTERVAL: Final = 61
 """Seconds that stand for `$__rate_interval` when an expression is parsed; nobody would write that window by hand."""
 _DURATIONS: Final = {"__rate_interval": f"{RATE_INTERVAL}s", "__interval": "59s", "__range": "3599s"}
 _TARGET: Final = frozenset({"job", "instance"})
-_SUFFIXES: Final = {"histogram": ("_bucket", "_sum", "_count")}
+_SUFFIXES: Final = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}
 BUILT_IN: Final = {
     "up": _TARGET,
     "ALERTS": frozenset({"alertname", "alertstate", "severity", *ml.API_LABELS}),

@@ -17,7 +17,7 @@ import collector
 import ml_sidecar
 from alert_rules.settings import DEFAULT
 from collector import contract as raw
-from collector.api import Api
+from collector.api import Api, Step
 from collector.discovery_metrics import DiscoveryMetrics
 from collector.metrics import MAX_QUOTAS_PER_API, ProbeMetrics, ReloadMetrics
 from collector.outcome import Outcome
@@ -54,7 +54,8 @@ COUNTED: Final = {
 """Place of a warning, or the kind of an event that is logged as one, to the counter beside it."""
 VALUES: Final = {
     "status": len(raw.REQUEST_STATUSES),
-    "reason": len(raw.ERROR_REASONS),
+    "reason": len(raw.ERROR_REASONS) * raw.MAX_STEPS,
+    "step": raw.MAX_STEPS,
     "phase": len(raw.PHASES),
     "quota": MAX_QUOTAS_PER_API,
     "severity": max(len(ml.SEVERITIES), len(ml.THRESHOLD_SEVERITIES)),
@@ -245,18 +246,21 @@ def test_m10_stages_say_what_came_in_what_went_out_and_when() -> None:
 
 def test_m11_distributions_are_histograms_with_bounds_at_the_objectives() -> None:
     """Histograms add up over APIs and replicas, and the share within an objective is read from a bucket exactly."""
-    assert {metric.kind for metric in METRICS} <= {"counter", "gauge", "histogram"}
+    summaries = [(metric.name, "a summary") for metric in METRICS if metric.kind == "summary"]
     bounds = raw.RESPONSE_TIME_BUCKETS
     assert list(bounds) == sorted(set(bounds))
     limits = {name: getattr(DEFAULT, name) for name in DEFAULT.__slots__ if name.startswith("response_time")}
     hold(
         "M11",
-        (
-            (name, f"{limit} s is no bucket's bound")
-            for name, value in limits.items()
-            for limit in (value if isinstance(value, tuple) else (value,))
-            if limit not in bounds
-        ),
+        [
+            *summaries,
+            *(
+                (name, f"{limit} s is no bucket's bound")
+                for name, value in limits.items()
+                for limit in (value if isinstance(value, tuple) else (value,))
+                if limit not in bounds
+            ),
+        ],
     )
 
 
@@ -308,6 +312,9 @@ def filled_registry() -> CollectorRegistry:
     metrics = ProbeMetrics(registry, "test")
     metrics.add_api(Api("Weather", "http://a.example", interval=15, depends_on=("Gateway",)))
     metrics.record("Weather", Outcome(None, 0.1, {"dns": 0.1}, (Quota("requests", 5, 5, 1.0),), 9e9))
+    metrics.add_api(
+        Api("Orders", steps=(Step("login", "http://a.example"), Step("list", "http://b.example")))
+    )
     return registry
 
 

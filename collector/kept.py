@@ -1,0 +1,50 @@
+"""What the steps of one API have taken from answers and may use again, until it expires."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    values: Mapping[str, str] = field(repr=False)
+    expires: float
+
+
+class Kept:
+    """The memory of one API's probes; it has no repr that shows a value."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._certificates: dict[str, float] = {}
+
+    def values(self, step: str, until: float) -> Mapping[str, str] | None:
+        """Return what a step has taken, by `step.value`; None if it is not kept, or expires too early.
+
+        Args:
+            step: The step's name.
+            until: The event loop's time at which it must still be good.
+        """
+        entry = self._entries.get(step)
+        return entry.values if entry and entry.expires > until else None
+
+    def keep(self, step: str, values: Mapping[str, str], expires: float) -> None:
+        """Keep what a step has taken until this time of the event loop."""
+        self._entries[step] = _Entry(values, expires)
+
+    def forget(self, step: str) -> None:
+        """Throw away what a step has taken."""
+        self._entries.pop(step, None)
+
+    def first_expiry(self, step: str, certificate: float | None) -> float | None:
+        """Note when the certificate of a step's server ends; return the first such end among all steps, in Unix time.
+
+        A step that is not sent, or fails before it sees a certificate, counts with the one that it saw last.
+        """
+        if certificate is not None:
+            self._certificates[step] = certificate
+        return min(self._certificates.values(), default=None)
