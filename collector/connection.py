@@ -23,9 +23,22 @@ class TimedProtocol(ResponseHandler):
 
     first_byte: float | None = None
     last_byte: float = 0.0
+    _idle: bool = False
+
+    def rest(self) -> None:
+        """Expect nothing until the next request; what comes all the same would be taken for that one's answer."""
+        self._idle = True
+
+    def set_response_params(self, **params: Any) -> None:  # noqa: ANN401 - handed on unseen
+        """Expect an answer, as aiohttp does before it sends a request."""
+        self._idle = False
+        super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
         """Note the time, then go on as aiohttp does."""
+        if data and self._idle:  # aiohttp itself calls this without data, when it goes on reading
+            self.abort()
+            return
         if data:
             self.last_byte = time.perf_counter()
             if self.first_byte is None:
@@ -50,6 +63,7 @@ class TimedResponse(aiohttp.ClientResponse):
         """Keep hold of the protocol, which aiohttp gives up with the last byte, and read the status and headers."""
         assert isinstance(connection.protocol, TimedProtocol)  # noqa: S101 - for the type checker; our connector's
         self._timed = connection.protocol
+        connection.add_callback(self._timed.rest)
         if connection.transport is not None:
             self.certificate_expiry = _certificate_expiry(connection.transport.get_extra_info("peercert"))
         return await super().start(connection)

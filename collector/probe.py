@@ -156,4 +156,6 @@ def _outcome(verdict: Verdict, arrived: Arrived, phases: Mapping[str, float]) ->
 
 def _describe(error: Exception) -> str:
     # The text of an aiohttp error may hold the URL, and the URL a key.
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "the answer is no valid HTTP"
     return system_words(error) if isinstance(error, OSError) else type(error).__name__

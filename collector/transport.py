@@ -79,7 +79,7 @@ class Transport:
             socket_factory=None if way.allow_link_local else guarded_socket,
             **({"keepalive_timeout": _KEEPALIVE_SECONDS} if way.reuse else {"force_close": True}),
         )
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             response_class=TimedResponse,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -91,3 +91,7 @@ class Transport:
             auto_decompress=False,  # a small body can unpack into gigabytes
             trace_configs=[phase_trace()],
         )
+        # Or aiohttp sends a request again whose connection was lost: two requests that are counted, and paid for, as one. On a
+        # kept connection that is right, as its server may close it at any time. There is no public setting.
+        session._retry_connection = way.reuse  # noqa: SLF001 - see above
+        return session

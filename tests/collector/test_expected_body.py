@@ -77,9 +77,9 @@ async def test_an_old_answer(serve: Serve, prober: Prober, key: str) -> None:
     assert outcome.detail.endswith("s old, expected at most 120 s")
 
 
-def bomb() -> bytes:
-    """Return 100 MB of zeros in gzip, about 100 kB."""
-    packer = zlib.compressobj(9, wbits=31)
+def bomb(wbits: int = 31) -> bytes:
+    """Return 100 MB of zeros in gzip (31) or deflate (15), about 100 kB."""
+    packer = zlib.compressobj(9, wbits=wbits)
     return b"".join(packer.compress(bytes(1_000_000)) for _ in range(100)) + packer.flush()
 
 
@@ -92,8 +92,9 @@ def bomb() -> bytes:
         (BODY, "gzip", "the packed body is broken"),
         (BODY, "br", "the body is packed in a way that was not asked for"),
         (bomb(), "gzip", "a body that unpacks into more than 200000 bytes"),
+        (bomb(15), "deflate", "a body that unpacks into more than 200000 bytes"),
     ],
-    ids=["gzip", "deflate", "cut", "not packed", "brotli", "bomb"],
+    ids=["gzip", "deflate", "cut", "not packed", "brotli", "gzip bomb", "deflate bomb"],
 )
 async def test_packed_bodies(
     serve: Serve, prober: Prober, body: bytes, encoding: str, problem: str | None

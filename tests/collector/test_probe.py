@@ -185,7 +185,7 @@ async def test_certificate_expiry(serve: Serve, authority: trustme.CA) -> None:
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nshort", "the body broke off (ClientPayloadError)"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n" + b"." * 60, "a body of more than 50 bytes"),
-        (b"gopher? no\r\n\r\n", "ClientResponseError"),
+        (b"gopher? no\r\n\r\n", "the answer is no valid HTTP"),
     ],
     ids=["broken off", "too long", "no HTTP"],
 )
