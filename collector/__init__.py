@@ -16,12 +16,14 @@ from collector.version import __version__
 if TYPE_CHECKING:
     from collector.aiohttp_client import aiohttp_trace
     from collector.exposition import shared_registry
+    from collector.handover import Handover
     from collector.httpx_client import InstrumentedAsyncClient, InstrumentedClient
     from collector.session import InstrumentedSession
 
 __all__ = [
     "CollectorError",
     "ConfigError",
+    "Handover",
     "InstrumentedAsyncClient",
     "InstrumentedClient",
     "InstrumentedSession",
@@ -32,6 +34,7 @@ __all__ = [
 
 # Who measures one HTTP client need not load, or have, the others.
 _HOMES = {
+    "Handover": "collector.handover",
     "InstrumentedAsyncClient": "collector.httpx_client",
     "InstrumentedClient": "collector.httpx_client",
     "InstrumentedSession": "collector.session",

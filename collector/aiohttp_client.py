@@ -20,9 +20,11 @@ from collector.traffic import Traffic, answer, is_cancellation
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from collector.handover import Handover
+
 
 def aiohttp_trace(
-    api_name: str, environment: str | None = None, registry: CollectorRegistry = REGISTRY
+    api_name: str, environment: str | None = None, registry: CollectorRegistry | Handover = REGISTRY
 ) -> aiohttp.TraceConfig:
     """Return a trace that counts and times a client's requests as the collector's probes are, phases included.
 
@@ -34,7 +36,7 @@ def aiohttp_trace(
     Args:
         api_name: Value of the label `api_name`.
         environment: Value of the label `environment`; the variable `ENVIRONMENT`, or "production", if None.
-        registry: Where the metrics are registered.
+        registry: Where the metrics are registered; or a `Handover` to the collector.
     """
     trace = phase_trace(partial(_Measurement, Traffic(api_name, environment, registry, PHASES)))
     trace.on_request_redirect.append(_on_redirect)

@@ -32,6 +32,7 @@ ERROR_REASONS: Final = ("timeout", "dns", "connect", "tls", "http_4xx", "rate_li
 MAX_STEPS: Final = 10
 """Steps of an API at most; with steps, `reason` is `step:reason`."""
 PAUSE_CAUSES: Final = ("backoff", "quota_reserve")
+HANDOVER_DROP_CAUSES: Final = ("too_old", "over_limit")
 PHASES: Final = ("dns", "connect", "processing", "transfer")
 RESPONSE_TIME_BUCKETS: Final = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds in seconds; dense where people set response-time objectives."""
@@ -172,6 +173,25 @@ DISCOVERY_DUPLICATES: Final = Metric(
     ("source",),
     per_api=False,
 )
+HANDOVER_REQUESTS: Final = Metric(
+    "rapidapi_collector_handover_requests_total",
+    "counter",
+    "Requests that other programs handed over by file and that were counted; absent without a handover folder.",
+    per_api=False,
+)
+HANDOVER_DROPPED: Final = Metric(
+    "rapidapi_collector_handover_requests_dropped_total",
+    "counter",
+    "Requests that other programs handed over by file and that were not counted, by cause.",
+    ("cause",),
+    per_api=False,
+)
+HANDOVER_REFUSED: Final = Metric(
+    "rapidapi_collector_handover_files_refused_total",
+    "counter",
+    "Files in the handover folder that were set aside as malformed.",
+    per_api=False,
+)
 
 METRICS: Final = (
     REQUESTS,
@@ -198,6 +218,9 @@ METRICS: Final = (
     DISCOVERY_FAILURES,
     DISCOVERY_TARGETS,
     DISCOVERY_DUPLICATES,
+    HANDOVER_REQUESTS,
+    HANDOVER_DROPPED,
+    HANDOVER_REFUSED,
 )
 
 DEFAULT_PORT: Final = 9101

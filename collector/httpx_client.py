@@ -22,6 +22,8 @@ except ImportError as error:
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from collector.handover import Handover
+
 
 class InstrumentedClient(httpx.Client):
     """An `httpx.Client` whose requests are counted and timed as the collector's probes are.
@@ -33,7 +35,7 @@ class InstrumentedClient(httpx.Client):
     Args:
         api_name: Value of the label `api_name`.
         environment: Value of the label `environment`; the variable `ENVIRONMENT`, or "production", if None.
-        registry: Where the metrics are registered.
+        registry: Where the metrics are registered; or a `Handover` to the collector.
         options: What `httpx.Client` takes.
     """
 
@@ -41,7 +43,7 @@ class InstrumentedClient(httpx.Client):
         self,
         api_name: str,
         environment: str | None = None,
-        registry: CollectorRegistry = REGISTRY,
+        registry: CollectorRegistry | Handover = REGISTRY,
         **options: Any,  # noqa: ANN401 - httpx' own
     ) -> None:
         super().__init__(**options)
@@ -70,7 +72,7 @@ class InstrumentedAsyncClient(httpx.AsyncClient):
     Args:
         api_name: Value of the label `api_name`.
         environment: Value of the label `environment`; the variable `ENVIRONMENT`, or "production", if None.
-        registry: Where the metrics are registered.
+        registry: Where the metrics are registered; or a `Handover` to the collector.
         options: What `httpx.AsyncClient` takes.
     """
 
@@ -78,7 +80,7 @@ class InstrumentedAsyncClient(httpx.AsyncClient):
         self,
         api_name: str,
         environment: str | None = None,
-        registry: CollectorRegistry = REGISTRY,
+        registry: CollectorRegistry | Handover = REGISTRY,
         **options: Any,  # noqa: ANN401 - httpx' own
     ) -> None:
         super().__init__(**options)

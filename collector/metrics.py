@@ -79,6 +79,10 @@ class RequestMetrics:
         self._response_time.labels(*labels)
         self._quota_names.setdefault(labels, set())
 
+    def has_api(self, api_name: str, environment: str) -> bool:
+        """Tell whether the API's series have been started."""
+        return (api_name, environment) in self._quota_names
+
     def remove_api(self, api_name: str, environment: str) -> None:
         """End the API's series."""
         metrics = (
@@ -124,11 +128,15 @@ class RequestMetrics:
 
 
 class ProbeMetrics:
-    """What is known of probes: the requests, when the last one ended and how often one is due."""
+    """What is known of probes: the requests, when the last one ended and how often one is due.
+
+    Attributes:
+        requests: The requests, to which other programs may add theirs.
+    """
 
     def __init__(self, registry: CollectorRegistry, environment: str) -> None:
         self._environment = environment
-        self._requests = RequestMetrics(registry)
+        self.requests = RequestMetrics(registry)
         self._last_probe = gauge(contract.LAST_PROBE, registry)
         self._interval = gauge(contract.PROBE_INTERVAL, registry)
         self._paused = gauge(contract.PAUSED, registry)
@@ -141,7 +149,7 @@ class ProbeMetrics:
     def add_api(self, api: Api) -> None:
         """Start an API's series, or go on with them if there was one of this name."""
         reasons = [step_reason(step.name, reason) for step in api.steps for reason in contract.ERROR_REASONS]
-        self._requests.add_api(api.name, self._environment, reasons=reasons or contract.ERROR_REASONS)
+        self.requests.add_api(api.name, self._environment, reasons=reasons or contract.ERROR_REASONS)
         self._add_steps(api)
         self._interval.labels(api.name, self._environment).set(api.interval)
         self._missed.labels(api.name, self._environment)
@@ -161,7 +169,7 @@ class ProbeMetrics:
     def remove_api(self, api_name: str) -> None:
         """End an API's series."""
         self._steps.pop(api_name, None)
-        self._requests.remove_api(api_name, self._environment)
+        self.requests.remove_api(api_name, self._environment)
         own = (
             self._last_probe,
             self._interval,
@@ -178,7 +186,7 @@ class ProbeMetrics:
 
     def record(self, api_name: str, outcome: Outcome) -> None:
         """Count a probe that ended just now."""
-        self._requests.record(api_name, self._environment, outcome)
+        self.requests.record(api_name, self._environment, outcome)
         for step, seconds in outcome.steps:
             self._step_seconds.labels(api_name, self._environment, step).observe(seconds)
         self._last_probe.labels(api_name, self._environment).set_to_current_time()

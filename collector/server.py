@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from collector.errors import ListenError, system_words
+from collector.scrapes import Scrapes
 from collector.version import __version__
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ class Endpoints:
         system: Whose uptime `/health` states.
         fleet: The APIs that are probed, for `/health` and `/status`.
         reloader: What `POST /-/reload` uses; None refuses it.
+
+    Attributes:
+        scrapes: How often `/metrics` was asked.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class Endpoints:
         self._system = system
         self._fleet = fleet
         self._reloader = reloader
+        self.scrapes = Scrapes()
 
     def app(self) -> web.Application:
         """Return the web application."""
@@ -48,7 +53,8 @@ class Endpoints:
         return app
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        body, content_type = await self._registry.encode(request.headers.get("Accept", ""))
+        with self.scrapes.one():
+            body, content_type = await self._registry.encode(request.headers.get("Accept", ""))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _health(self, _request: web.Request) -> web.Response:

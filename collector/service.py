@@ -13,15 +13,17 @@ from prometheus_client import disable_created_metrics
 from collector.discovery import Discovery
 from collector.discovery_metrics import DiscoveryMetrics
 from collector.fleet import Fleet
+from collector.handover_metrics import HandoverMetrics
 from collector.metrics import ProbeMetrics, ReloadMetrics
 from collector.piecewise import PiecewiseRegistry
 from collector.probe import Prober
 from collector.reload import Reloader, Source
 from collector.server import Endpoints, listen
+from collector.spool import Spool
 from collector.system_metrics import SystemCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Iterable
     from pathlib import Path
 
     from collector.settings import Settings
@@ -52,7 +54,12 @@ async def serve(source: Source, settings: Settings, stop: asyncio.Event) -> None
             await discovery.apply(config)
             reloads.succeeded()
             _log.info("probing %d APIs, metrics at %s/metrics", len(fleet), url)
-            await _until(stop, reloader)
+            tasks = [reloader.run()]
+            if settings.handover_dir:
+                handovers = HandoverMetrics(registry, settings.environment)
+                spool = Spool(settings.handover_dir, metrics.requests, handovers, endpoints.scrapes)
+                tasks.append(spool.run())
+            await _until(stop, reloader, tasks)
             await discovery.stop()
             await fleet.stop()
         finally:
@@ -60,13 +67,16 @@ async def serve(source: Source, settings: Settings, stop: asyncio.Event) -> None
     _log.info("stopped")
 
 
-async def _until(stop: asyncio.Event, reloader: Reloader) -> None:
+async def _until(
+    stop: asyncio.Event, reloader: Reloader, tasks: Iterable[Coroutine[object, object, None]]
+) -> None:
     if hasattr(signal, "SIGHUP"):
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloader.ask)
     async with asyncio.TaskGroup() as group:
-        reloading = group.create_task(reloader.run())
+        running = [group.create_task(task) for task in tasks]
         await stop.wait()
-        reloading.cancel()
+        for task in running:
+            task.cancel()
 
 
 def run(config: Path, settings: Settings) -> None:

@@ -16,6 +16,8 @@ from collector.traffic import Traffic, answer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from collector.handover import Handover
+
 
 class InstrumentedSession(requests.Session):
     """A `requests.Session` whose requests are counted and timed as the collector's probes are.
@@ -27,11 +29,11 @@ class InstrumentedSession(requests.Session):
     Args:
         api_name: Value of the label `api_name`.
         environment: Value of the label `environment`; the variable `ENVIRONMENT`, or "production", if None.
-        registry: Where the metrics are registered.
+        registry: Where the metrics are registered; or a `Handover` to the collector.
     """
 
     def __init__(
-        self, api_name: str, environment: str | None = None, registry: CollectorRegistry = REGISTRY
+        self, api_name: str, environment: str | None = None, registry: CollectorRegistry | Handover = REGISTRY
     ) -> None:
         super().__init__()
         self._traffic = Traffic(api_name, environment, registry)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collector.contract import DEFAULT_PORT
@@ -25,6 +27,7 @@ class Settings:
         environment: Value of the label `environment` (`ENVIRONMENT`).
         enable_reload: Whether `POST /-/reload` loads the configuration again (`COLLECTOR_ENABLE_RELOAD`).
         log_level: Name of a logging level (`LOG_LEVEL`).
+        handover_dir: Folder in which other programs hand over what they measured (`COLLECTOR_HANDOVER_DIR`); None for none.
     """
 
     host: str = "127.0.0.1"
@@ -32,6 +35,7 @@ class Settings:
     environment: str = DEFAULT_ENVIRONMENT
     log_level: str = "INFO"
     enable_reload: bool = False
+    handover_dir: Path | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -50,6 +54,7 @@ class Settings:
             environment=environ.get("ENVIRONMENT") or cls.environment,
             log_level=level,
             enable_reload=_flag("COLLECTOR_ENABLE_RELOAD", environ.get("COLLECTOR_ENABLE_RELOAD") or "false"),
+            handover_dir=_folder("COLLECTOR_HANDOVER_DIR", environ.get("COLLECTOR_HANDOVER_DIR")),
         )
 
 
@@ -57,6 +62,20 @@ def _flag(name: str, text: str) -> bool:
     if text.lower() not in {"true", "false"}:
         raise ConfigError("environment", Problem(name, "neither true nor false", "set true or false"))
     return text.lower() == "true"
+
+
+def _folder(name: str, text: str | None) -> Path | None:
+    if not text:
+        return None
+    folder = Path(text)
+    if not folder.is_dir():
+        raise ConfigError(
+            "environment", Problem(name, f"{text!r} is no folder", "create it, or leave it unset")
+        )
+    if folder.stat().st_mode & stat.S_IWOTH:
+        problem = Problem(name, f"everybody may write to {text!r}", "give it to a group: chmod 2770")
+        raise ConfigError("environment", problem)
+    return folder
 
 
 def _port(text: str) -> int:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from collector.handover import Handover
 from collector.metrics import RequestMetrics
 from collector.outcome import Outcome, reason_for_status
 from collector.quota import parse_quotas
@@ -32,7 +33,7 @@ class Traffic:
     Args:
         api_name: Value of the label `api_name`.
         environment: Value of the label `environment`; the variable `ENVIRONMENT`, or "production", if None.
-        registry: Where the metrics are registered.
+        registry: Where the metrics are registered; or a `Handover` to the collector.
         phases: The phases that will be measured.
     """
 
@@ -40,12 +41,12 @@ class Traffic:
         self,
         api_name: str,
         environment: str | None,
-        registry: CollectorRegistry,
+        registry: CollectorRegistry | Handover,
         phases: Iterable[str] = (),
     ) -> None:
         self._api_name = api_name
         self._environment = environment or os.environ.get("ENVIRONMENT") or DEFAULT_ENVIRONMENT
-        self._metrics = _metrics_of(registry)
+        self._metrics = registry if isinstance(registry, Handover) else _metrics_of(registry)
         self._metrics.add_api(api_name, self._environment, phases)
         self._failed = False
 

@@ -70,6 +70,7 @@ def test_public_names() -> None:
     assert collector.__all__ == [
         "CollectorError",
         "ConfigError",
+        "Handover",
         "InstrumentedAsyncClient",
         "InstrumentedClient",
         "InstrumentedSession",

@@ -60,7 +60,7 @@ def counts(registry: CollectorRegistry, api_name: str = "A") -> dict[str, float]
         for family in registry.collect()
         for sample in family.samples
         if sample.name.endswith(("_requests_total", "_errors_total", "_seconds_count"))
-        and sample.labels["api_name"] == api_name
+        and sample.labels.get("api_name") == api_name
         and sample.value
     }
 
