@@ -2,7 +2,8 @@
 
 Run it with `rapidapi-collector run --config apis.yml`; or measure real traffic in your own process, so that an API with a
 quota need not be probed: with `InstrumentedSession` for requests, `InstrumentedClient` and `InstrumentedAsyncClient`
-for httpx, `aiohttp_trace` for aiohttp; `shared_registry` is what a server with several worker processes shows of it.
+for httpx, `aiohttp_trace` for aiohttp; `shared_registry` is what a server with several worker processes shows of it,
+and with a `Handover` a script that soon ends gives it to the collector.
 """
 
 from __future__ import annotations

@@ -157,7 +157,18 @@ def _collector() -> list[Sized]:
         [(per_api(own_series(raw.PROBE_INTERVAL)), ANY_API)],
         "s",
     )
-    return [(panel, 8) for panel in (ages, probes, interval)]
+    handed = time_series(
+        "Handed over by other programs",
+        "Per minute: requests that short-lived programs measured and handed over by file; those left out, as older than "
+        "an hour or of too many APIs; and files that were set aside as malformed.",
+        [
+            (f"60 * {_rate(raw.HANDOVER_REQUESTS)}", "counted, {{instance}}"),
+            (f"60 * {_rate(raw.HANDOVER_DROPPED, 'cause')}", "left out: {{cause}}, {{instance}}"),
+            (f"60 * {_rate(raw.HANDOVER_REFUSED)}", "files refused, {{instance}}"),
+        ],
+        "cpm",
+    )
+    return [(panel, 6) for panel in (ages, probes, interval, handed)]
 
 
 def _sources() -> list[Sized]:

@@ -58,6 +58,19 @@ def test_bad_environment(environ: dict[str, str], message: str) -> None:
     assert str(caught.value) == message
 
 
+def test_handover_folder(tmp_path: Path) -> None:
+    """A folder that is missing, or in which everybody may claim anything, is refused at the start."""
+    missing = tmp_path / "missing"
+    with pytest.raises(ConfigError, match="is no folder; create it, or leave it unset"):
+        Settings.from_environ({"COLLECTOR_HANDOVER_DIR": str(missing)})
+    missing.mkdir()
+    missing.chmod(0o2770)
+    assert Settings.from_environ({"COLLECTOR_HANDOVER_DIR": str(missing)}).handover_dir == missing
+    missing.chmod(0o1777)
+    with pytest.raises(ConfigError, match="everybody may write to .*; give it to a group: chmod 2770"):
+        Settings.from_environ({"COLLECTOR_HANDOVER_DIR": str(missing)})
+
+
 def test_settings() -> None:
     """Variables that are unset or empty leave the defaults; the others decide."""
     assert Settings.from_environ({"COLLECTOR_PORT": ""}) == Settings("127.0.0.1", 9101, "production", "INFO")

@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests as http
+
+from tests.collector.test_exposition import until
+from tests.collector.test_service import running
 
 pytestmark = pytest.mark.integration
 
@@ -16,6 +20,7 @@ PAGE = (ROOT / "docs" / "measuring_traffic.md").read_text(encoding="utf-8")
 EXAMPLES = [
     block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "start_http_server" in block
 ]
+[SCRIPT] = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "Handover" in block]
 SHOW = """
 import prometheus_client
 print(prometheus_client.generate_latest().decode())
@@ -36,3 +41,30 @@ def test_examples(example: str, requests: int, answers: str, unused_tcp_port: in
     )  # fmt: skip
     labels = 'api_name="weather",environment="production",status="success"'
     assert f"rapidapi_api_requests_total{{{labels}}} {requests}.0" in result.stdout
+
+
+def test_a_script_hands_over(answers: str, tmp_path: Path) -> None:
+    """The collector shows what scripts measured that have long ended, also one that ran while it was down."""
+    folder = tmp_path / "spool"
+    folder.mkdir(mode=0o770)
+    config = tmp_path / "apis.yml"
+    config.write_text(f"apis:\n  - {{name: probed, url: {answers}/200}}\n")
+    code = SCRIPT.replace("https://api.example.com/today", f"{answers}/404")
+    script = [sys.executable, "-W", "error", "-c", code.replace("/var/spool/rapidapi", str(folder))]
+    subprocess.run(script, check=True, cwd=ROOT)
+    assert len(list(folder.iterdir())) == 1
+    with running(config, COLLECTOR_HANDOVER_DIR=str(folder), ENVIRONMENT="production") as (process, url):
+        assert until(lambda: _errors(url)) == [0]
+        until(lambda: _errors(url) == [1])
+        subprocess.run(script, check=True, cwd=ROOT)
+        until(lambda: _errors(url) == [2])
+        assert list(folder.iterdir()) == []
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+
+
+def _errors(url: str) -> list[float]:
+    """Return the number of errors that the collector shows for the script's API, if it shows one."""
+    series = 'rapidapi_api_errors_total{api_name="weather",environment="production",reason="http_4xx"} '
+    lines = http.get(f"{url}/metrics", timeout=10).text.splitlines()
+    return [float(line.removeprefix(series)) for line in lines if line.startswith(series)]
