@@ -67,7 +67,7 @@ def test_handover_folder(tmp_path: Path) -> None:
     missing.chmod(0o2770)
     assert Settings.from_environ({"COLLECTOR_HANDOVER_DIR": str(missing)}).handover_dir == missing
     missing.chmod(0o1777)
-    with pytest.raises(ConfigError, match="everybody may write to .*; give it to a group: chmod 2770"):
+    with pytest.raises(ConfigError, match=r"everybody may write to .*; give it to a group: chmod 2770"):
         Settings.from_environ({"COLLECTOR_HANDOVER_DIR": str(missing)})
 
 

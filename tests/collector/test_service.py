@@ -109,7 +109,8 @@ def collector_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     source = {"name": ODD_NAMES[0], "files": ["found.json"], "settings": every_second}
     content = {"defaults": every_second, "apis": apis, "file_sd": [source]}
     config.write_text(yaml.safe_dump(content), encoding="utf-8")
-    with running(config) as (_, url):
+    handover = tmp_path_factory.mktemp("handover")
+    with running(config, COLLECTOR_HANDOVER_DIR=str(handover)) as (_, url):
         deadline = time.monotonic() + 30
         while requests.get(f"{url}/metrics", timeout=10).text.count("\nrapidapi_api_quota_remaining{") < len(
             ODD_NAMES
