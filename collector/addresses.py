@@ -20,23 +20,40 @@ _METADATA: Final = frozenset(
     )
 )
 """AWS and Google by IPv6, Alibaba, Oracle, Azure; all others are link-local."""
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_ENDS_IN_IPV4: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+"""NAT64, the same for local use, and the first way there was to write IPv4 as IPv6."""
 _NO_ERRNO: Final = -1
 _WORDS: Final = "a link-local or metadata address; write `allow_link_local: true` if it is meant"
 
 
 def is_refused(address: str) -> bool:
-    """Return whether a text is an IP address that is link-local or serves a cloud's metadata, however IPv6 wraps it."""
+    """Return whether a text is an IP address that is link-local or serves a cloud's metadata, however it is written.
+
+    Octal, hexadecimal and short forms of IPv4, a dot at the end, zones and IPv4 within IPv6 are all understood: a proxy would
+    understand them, too.
+    """
+    found = _parsed(address.removesuffix("."))
+    return found is not None and (found.is_link_local or found in _METADATA)
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour
-        if found in _NAT64:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        found = inner or found
-    return found.is_link_local or found in _METADATA
+        return _old_notation(address)
+    if isinstance(found, ipaddress.IPv4Address):
+        return found
+    found = ipaddress.IPv6Address(int(found))  # without its zone
+    if any(found in network for network in _ENDS_IN_IPV4):
+        return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    return found.ipv4_mapped or found.sixtofour or found
+
+
+def _old_notation(address: str) -> ipaddress.IPv4Address | None:
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(address))
+    except (OSError, UnicodeError):
+        return None
 
 
 def guarded_socket(info: AddrInfoType) -> socket.socket:
