@@ -81,8 +81,14 @@ def recorded_mails() -> Iterator[tuple[str, list[Mail]]]:
                         self.wfile.write(b"235 welcome\r\n")
                     case "DATA":
                         self.wfile.write(b"354 go on\r\n")
-                        lines = iter(self.rfile.readline, b".\r\n")
-                        message = BytesParser(_class=EmailMessage, policy=default).parsebytes(b"".join(lines))
+                        content = b""
+                        while (piece := self.rfile.readline()) != b".\r\n":
+                            if (
+                                not piece
+                            ):  # the client is gone: every further line would be as empty, for ever
+                                return
+                            content += piece
+                        message = BytesParser(_class=EmailMessage, policy=default).parsebytes(content)
                         mails.append(Mail(credentials, message))
                         self.wfile.write(b"250 taken\r\n")
                     case "QUIT":

@@ -73,15 +73,21 @@ def test_addresses(address: str, *, refused: bool) -> None:
     assert is_refused(address) is refused
 
 
-@pytest.fixture
-def metadata(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Let 127.0.0.2 be an address of metadata, with a server there, so that nothing leaves the machine if the guard fails."""
-    monkeypatch.setattr(addresses, "_METADATA", {ipaddress.ip_address("127.0.0.2")})
+@pytest.fixture(scope="module")
+def metadata_server() -> Iterator[str]:
+    """Give `host:port` of a server on an address of loopback that nothing else uses."""
     server = ThreadingHTTPServer(("127.0.0.2", 0), Fine)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"127.0.0.2:{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def metadata(metadata_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let that address be one of metadata, so that nothing leaves the machine if the guard fails."""
+    monkeypatch.setattr(addresses, "_METADATA", {ipaddress.ip_address("127.0.0.2")})
+    return metadata_server
 
 
 @pytest.mark.integration
