@@ -56,6 +56,12 @@ def _old_notation(address: str) -> ipaddress.IPv4Address | None:
         return None
 
 
+def refuse(address: str) -> None:
+    """Raise OSError if the address is refused."""
+    if is_refused(address):
+        raise OSError(_NO_ERRNO, _WORDS)
+
+
 def guarded_socket(info: AddrInfoType) -> socket.socket:
     """Return a socket for an address that is about to be connected to.
 
@@ -63,6 +69,5 @@ def guarded_socket(info: AddrInfoType) -> socket.socket:
         OSError: The address is refused.
     """
     family, kind, protocol, _, address = info
-    if is_refused(str(address[0])):
-        raise OSError(_NO_ERRNO, _WORDS)
+    refuse(str(address[0]))
     return socket.socket(family, kind, protocol)

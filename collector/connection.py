@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import ssl
 import time
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from collector.addresses import guarded_socket, refuse
+
 if TYPE_CHECKING:
+    import asyncio
+
+    from aiohappyeyeballs import AddrInfoType
+    from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
 
 
@@ -47,11 +53,40 @@ class TimedProtocol(ResponseHandler):
 
 
 class TimedConnector(aiohttp.TCPConnector):
-    """A connector whose connections are `TimedProtocol`s."""
+    """A connector whose connections are `TimedProtocol`s.
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - handed to TCPConnector unseen
-        super().__init__(**options)
+    Args:
+        allow_link_local: Whether addresses that are link-local or of cloud metadata may be connected to.
+        options: Those of `aiohttp.TCPConnector`.
+    """
+
+    def __init__(self, *, allow_link_local: bool, **options: Any) -> None:  # noqa: ANN401 - handed to TCPConnector unseen
+        super().__init__(socket_factory=None if allow_link_local else guarded_socket, **options)
+        self._allow_link_local = allow_link_local
         self._factory = partial(TimedProtocol, loop=self._loop)  # type: ignore[assignment] # partial is invariant
+
+    async def _wrap_create_connection(
+        self,
+        *args: Any,  # noqa: ANN401 - as TCPConnector has it
+        addr_infos: list[AddrInfoType],
+        req: ClientRequest,
+        client_error: type[Exception] = aiohttp.ClientConnectorError,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        """Leave a lone address to the event loop: where there is nothing to race, a socket made in Python only costs CPU."""
+        host, port, *scope = addr_infos[0][4]
+        if len(addr_infos) > 1 or any(scope):
+            return await super()._wrap_create_connection(
+                *args, addr_infos=addr_infos, req=req, client_error=client_error, **kwargs
+            )
+        try:
+            if not self._allow_link_local:
+                refuse(str(host))
+        except OSError as error:
+            raise client_error(req.connection_key, error) from error
+        return await self._wrap_existing_connection(
+            *args, host=host, port=port, req=req, client_error=client_error, **kwargs
+        )
 
 
 class TimedResponse(aiohttp.ClientResponse):
@@ -76,4 +111,7 @@ class TimedResponse(aiohttp.ClientResponse):
 
 
 def _certificate_expiry(certificate: dict[str, Any] | None) -> float | None:
-    return ssl.cert_time_to_seconds(certificate["notAfter"]) if certificate else None
+    return _seconds(certificate["notAfter"]) if certificate else None
+
+
+_seconds = lru_cache(maxsize=10_000)(ssl.cert_time_to_seconds)  # the same few, at each new connection

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import aiohttp
 
-from collector.addresses import guarded_socket
 from collector.connection import TimedConnector, TimedResponse
 from collector.phases import phase_trace
 from collector.resolver import ThreadPerLookupResolver
@@ -76,7 +75,7 @@ class Transport:
             ssl=way.tls.context() if way.tls else self._ssl_context or True,
             use_dns_cache=False,
             family=_FAMILIES[way.ip_version],
-            socket_factory=None if way.allow_link_local else guarded_socket,
+            allow_link_local=way.allow_link_local,
             **({"keepalive_timeout": _KEEPALIVE_SECONDS} if way.reuse else {"force_close": True}),
         )
         session = aiohttp.ClientSession(

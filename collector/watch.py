@@ -70,7 +70,8 @@ class Watch:
             _log.info(
                 "%r is not probed until %s at the earliest (%s)", self._api.name, f"{end:%F %TZ}", pause.cause
             )
-        self._metrics.set_paused(self._api.name, pause and pause.cause)
+        if pause != self._pause:
+            self._metrics.set_paused(self._api.name, pause and pause.cause)
         self._pause = pause
 
     def _log_change(self, outcome: Outcome) -> None:
