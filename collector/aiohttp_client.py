@@ -64,9 +64,6 @@ class _Measurement(SimpleNamespace):
         self._headers_at = time.perf_counter()
         self._clock.enter("transfer", self._headers_at)
         self._response = response
-        if response.status == 101:  # a WebSocket, which lasts
-            self._end(None)
-            return
         response.content.on_eof(self._end)
         if response.connection is not None:
             response.connection.add_callback(self._released)

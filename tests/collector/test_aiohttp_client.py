@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -33,6 +35,16 @@ async def client(registry: CollectorRegistry) -> AsyncIterator[aiohttp.ClientSes
     timeout = aiohttp.ClientTimeout(total=0.2)
     async with aiohttp.ClientSession(trace_configs=[trace], timeout=timeout) as client:
         yield client
+
+
+def phase_seconds(registry: CollectorRegistry) -> dict[str, float]:
+    """Return the time spent in each phase."""
+    return {
+        sample.labels["phase"]: sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "rapidapi_api_request_phase_seconds_total"
+    }
 
 
 @pytest.mark.parametrize(
@@ -190,9 +202,13 @@ async def test_a_cancelled_request_does_not_count(registry: CollectorRegistry, s
 
 
 async def test_seen_enough(client: aiohttp.ClientSession, registry: CollectorRegistry, answers: str) -> None:
-    """Who closes an answer, or fails on it, before its end has an answer all the same."""
+    """Who closes an answer, or fails on it, before its end has an answer all the same, with the time to its headers."""
+    started = time.perf_counter()
     async with client.get(f"{answers}/drip") as response:
+        until_headers = time.perf_counter() - started
         assert response.status == 200
+        await asyncio.sleep(0.05)
+    assert 0 < seconds(registry) <= until_headers
     with pytest.raises(ZeroDivisionError):
         async with client.get(f"{answers}/drip"):
             _ = 1 / 0
@@ -220,16 +236,26 @@ async def test_phases(registry: CollectorRegistry, answers: str) -> None:
     ):
         threading.Timer(0.1, Answers.go_on.set).start()
         await response.read()
-    phases = {
-        sample.labels["phase"]: sample.value
-        for family in registry.collect()
-        for sample in family.samples
-        if sample.name == "rapidapi_api_request_phase_seconds_total"
-    }
-    assert phases["transfer"] >= 0.1
+    phases = phase_seconds(registry)
+    assert phases["transfer"] >= 0.09
     assert phases["connect"] > 0
     assert phases["processing"] > 0
     assert sum(phases.values()) == pytest.approx(seconds(registry))
+
+
+async def test_phases_of_a_redirect(registry: CollectorRegistry, answers: str) -> None:
+    """Connecting to where a redirect leads is connecting, too."""
+
+    def slow(address: aiohttp.AddrInfoType) -> socket.socket:
+        threading.Event().wait(0.05)
+        return socket.socket(*address[:3])
+
+    connector = aiohttp.TCPConnector(force_close=True, socket_factory=slow)
+    trace = aiohttp_trace("A", "test", registry)
+    async with aiohttp.ClientSession(connector=connector, trace_configs=[trace]) as client:
+        await _read(client.get(f"{answers}/redirect"))
+    assert phase_seconds(registry)["connect"] >= 0.09
+    assert counts(registry) == {"success": 1, "timed": 1}
 
 
 async def test_a_web_socket(client: aiohttp.ClientSession, registry: CollectorRegistry, serve: Serve) -> None:

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from collector import Handover, InstrumentedClient, InstrumentedSession, aiohttp_trace
-from collector.handover_file import MAX_BYTES
+from collector.handover_file import MAX_BYTES, HandedRequest, read
 from collector.handover_metrics import HandoverMetrics
 from collector.metrics import RequestMetrics
 from collector.outcome import Outcome
@@ -160,13 +160,17 @@ async def test_what_is_old_is_not_counted(receiver: Receiver, tmp_path: Path) ->
 async def test_the_number_of_apis_is_limited(
     receiver: Receiver, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A program that makes up names cannot fill Prometheus."""
+    """A program that makes up names cannot fill Prometheus; whoever has a place keeps it."""
     put(tmp_path, *({"api_name": f"api {number}"} for number in range(MAX_APIS + 5)))
     await receiver.take()
     assert receiver.dropped("over_limit") == 5
     assert counts(receiver.registry, f"api {MAX_APIS - 1}") == {"success": 1, "timed": 1}
     assert counts(receiver.registry, f"api {MAX_APIS}") == {}
     assert len(caplog.records) == 1
+    receiver.requests.remove_api("api 0", "test")
+    put(tmp_path, {"api_name": "api 0"})
+    await receiver.take()
+    assert counts(receiver.registry, "api 0") == {"success": 1, "timed": 1}
 
 
 async def test_a_probed_api_has_one_count(receiver: Receiver, tmp_path: Path) -> None:
@@ -261,15 +265,37 @@ async def test_half_a_file_is_not_taken(receiver: Receiver, tmp_path: Path) -> N
     assert files(tmp_path) == [".1.json"]
 
 
-async def test_two_collectors_share_a_folder(receiver: Receiver, tmp_path: Path) -> None:
-    """Of two collectors one counts a file, not both."""
-    other = Receiver(tmp_path)
+async def test_two_collectors_share_a_folder(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two collectors one counts a file, however close the other comes."""
     put(tmp_path, {})
-    await receiver.spool.take()
-    await other.take()
     await receiver.take()
-    assert counts(receiver.registry) == {}
-    assert counts(other.registry) == {"success": 1, "timed": 1}
+    assert counts(receiver.registry) == {"success": 1, "timed": 1}
+
+    def as_the_other_does(path: Path) -> list[HandedRequest]:
+        requests = read(path)
+        path.unlink()
+        return requests
+
+    monkeypatch.setattr("collector.spool.read", as_the_other_does)
+    put(tmp_path, {})
+    await receiver.take()
+    monkeypatch.setattr("collector.spool.read", read)
+    monkeypatch.setattr(receiver.spool, "_files", lambda: [tmp_path / "1.json"])
+    await receiver.take()
+    assert counts(receiver.registry) == {"success": 1, "timed": 1}
+    assert receiver.refused() == 0
+
+
+async def test_a_pipe_that_is_being_written(receiver: Receiver, tmp_path: Path) -> None:
+    """A pipe is set aside as well while somebody holds its other end."""
+    path = tmp_path / "1.json"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)
+    await receiver.take()
+    os.close(writer)
+    assert files(tmp_path) == ["1.json.refused"]
 
 
 def test_a_program_that_ends(tmp_path: Path) -> None:
@@ -328,3 +354,16 @@ def test_a_folder_that_cannot_be_written(
     folder.mkdir()
     handover.flush()
     assert len(files(folder)) == 1
+
+
+def test_what_waited_too_long_is_not_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that comes back after hours is not filled with what is old by then."""
+    folder = tmp_path / "missing"
+    handover = Handover(folder)
+    handover.record("A", "test", Outcome(None, 0.1))
+    handover.flush()
+    folder.mkdir()
+    later = time.time() + 2 * 3600
+    monkeypatch.setattr("collector.handover.time.time", lambda: later)
+    handover.flush()
+    assert files(folder) == []

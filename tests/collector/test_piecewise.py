@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, disable_created_metrics, enable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
 from collector import piecewise
@@ -22,6 +23,14 @@ PROMETHEUS_3 = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
     "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4"
 )
+
+
+@pytest.fixture(autouse=True)
+def no_created_series() -> Iterator[None]:
+    """Do without the `_created` series, as the running collector does."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    yield
+    enable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 def families(text: bytes) -> dict[bytes, list[bytes]]:
