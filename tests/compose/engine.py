@@ -135,6 +135,26 @@ def _await(daemon: subprocess.Popen[bytes], log: Path) -> None:
         time.sleep(0.5)
 
 
+def try_out(image: str, network: str | None = None) -> None:
+    """Run a container that does nothing, in a network made for it where that has a name.
+
+    Raises:
+        EngineError: An engine that cannot do that much is none; the message is its own.
+    """
+    command = ["docker", "run", "--rm", "--init", "--read-only", "--cap-drop=ALL", "--entrypoint=/bin/true"]
+    try:
+        if network is None:
+            run(*command, "--network=none", image)
+        else:
+            run("docker", "network", "create", network)
+            try:
+                run(*command, f"--network={network}", "--publish=127.0.0.1::80", image)
+            finally:
+                run("docker", "network", "rm", network)
+    except CommandError as error:
+        raise EngineError(str(error)) from error
+
+
 def version() -> tuple[int, ...]:
     """The engine's version."""
     text = run("docker", "version", "--format", "{{.Server.Version}}").strip()

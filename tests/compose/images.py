@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from tests.compose.engine import try_out
 from tests.compose.errors import NotProvedError
 from tests.compose.shell import run
 from tests.compose.stack import OURS, ROOT, SERVICES
@@ -34,6 +35,7 @@ def _build(report: Report) -> str:
     """Build our image; return its size."""
     if not provide(PYTHON_IMAGE, report.tell):
         raise NotProvedError(f"there is no {PYTHON_IMAGE}")
+    try_out(PYTHON_IMAGE)
     classic = {**os.environ, "DOCKER_BUILDKIT": "0"}
     run("docker", "build", "--network", "host", "--tag", OUR_IMAGE, str(ROOT), env=classic, timeout=1200)
     size, base = (

@@ -29,6 +29,11 @@ class Report:
         begun = time.monotonic()
         try:
             self.tell(f"ok      {what}: {check()} [{time.monotonic() - begun:.0f} s]")
-        except (NotProvedError, CommandError) as error:
+        except (
+            NotProvedError,
+            CommandError,
+            LookupError,
+            OSError,
+        ) as error:  # a container or its process is gone
             self.failed = True
-            self.tell(f"FAILED  {what}: {error}")
+            self.tell(f"FAILED  {what}: {type(error).__name__}: {error}")

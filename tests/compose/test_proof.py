@@ -13,7 +13,7 @@ import pytest
 
 from tests.compose import engine, images
 from tests.compose.derive import REFUSED_BY_OLD_COMPOSE, REFUSED_BY_OLD_ENGINE, derive, refused
-from tests.compose.errors import NotProvedError
+from tests.compose.errors import EngineError, NotProvedError
 from tests.compose.proof import SKIPPED, page
 from tests.compose.running import until
 from tests.compose.shell import CommandError, run
@@ -105,6 +105,22 @@ def test_it_is_skipped_where_no_engine_can_be_installed(tmp_path: Path) -> None:
     assert done.returncode == SKIPPED, done.stderr
     expected = "E: Temporary failure" if os.geteuid() == 0 else "can only be installed by root"
     assert expected in done.stdout
+
+
+@pytest.mark.parametrize("refused_command", ["run", "network"])
+def test_an_engine_that_runs_no_container_is_none(
+    refused_command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the engine starts but the machine lets no container run, that is told as the engine's error."""
+
+    def refuse(*command: str) -> str:
+        if command[1] == refused_command:
+            raise CommandError(command, 125, "runc create failed: no cgroup mount found")
+        return ""
+
+    monkeypatch.setattr(engine, "run", refuse)
+    with pytest.raises(EngineError, match="no cgroup mount found"):
+        engine.try_out("image", "network")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root, as the engine does")
