@@ -10,7 +10,7 @@ from tests.compose.engine import try_out
 from tests.compose.errors import NotProvedError
 from tests.compose.shell import run
 from tests.compose.stack import OURS, ROOT, SERVICES
-from tests.compose.standins import PYTHON_IMAGE, identity, provide, stands_in
+from tests.compose.standins import LABEL, PYTHON_IMAGE, identity, provide, stands_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,3 +59,4 @@ def borrowed() -> Iterator[None]:
                 run("docker", "image", "rm", name)
                 if earlier:
                     run("docker", "tag", earlier, name)
+        run("docker", "image", "prune", "--force", f"--filter=label={LABEL}")  # stages built on a stand-in

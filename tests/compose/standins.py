@@ -24,7 +24,7 @@ BUNDLE: Final = Path("/etc/ssl/certs/ca-certificates.crt")
 PYTHON_IMAGE: Final = re.findall(
     r"^ARG PYTHON_IMAGE=(\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE
 )[0]
-_LABEL: Final = "org.rapidapi-ml.stand-in"
+LABEL: Final = "org.rapidapi-ml.stand-in"
 _INCLUDED: Final = "python3,python3-venv,ca-certificates,busybox"
 _SERVER: Final = """\
 FROM {base}
@@ -50,7 +50,7 @@ def identity(image: str) -> str | None:
 
 def stands_in(image: str) -> bool:
     """Whether a present image is a stand-in, or built on one."""
-    return _LABEL in run("docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image)
+    return LABEL in run("docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image)
 
 
 def provide(image: str, tell: Callable[[str], None]) -> bool:
@@ -107,7 +107,7 @@ def _python(image: str) -> None:
             Path(folder, "root.tar").rename(archive)
     changes = [
         "ENV PATH=/usr/local/bin:/usr/bin:/bin",
-        f"LABEL {_LABEL}=python",
+        f"LABEL {LABEL}=python",
         'CMD ["python"]',
     ]
     run("docker", "import", *(f"--change={change}" for change in changes), str(archive), image)
@@ -167,7 +167,7 @@ def _server(package: str, name: str, tool: str, port: int, command: str) -> Call
             text = _SERVER.format(base=PYTHON_IMAGE, name=name, port=port, command=command)
             (context / "Dockerfile").write_text(text, encoding="utf-8")
             classic = {**os.environ, "DOCKER_BUILDKIT": "0"}
-            label = f"--label={_LABEL}={package}"
+            label = f"--label={LABEL}={package}"
             run("docker", "build", "--network=none", label, "--tag", image, str(context), env=classic)
 
     return build

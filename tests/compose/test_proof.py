@@ -189,6 +189,7 @@ def test_an_engine_that_others_use_keeps_its_images(monkeypatch: pytest.MonkeyPa
         ("tag", "our earlier build", images.OUR_IMAGE),
         ("image", "rm", "prom/alertmanager:v0.32.1"),
         ("image", "rm", PYTHON_IMAGE),
+        ("image", "prune", "--force", "--filter=label=org.rapidapi-ml.stand-in"),
     ]
 
 
