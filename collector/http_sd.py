@@ -42,6 +42,7 @@ class HttpFinder:
         self.where = where
         self.allow_link_local = allow_link_local
         self.targets: tuple[Target, ...] = ()
+        self._text: bytes | None = None
         if isinstance(former, HttpFinder) and _list(former) == _list(self):
             self.targets = former.targets
         self.wait = where.refresh_interval
@@ -63,7 +64,11 @@ class HttpFinder:
             raise TargetError(f"no answer ({words})") from None
         except BodyError as error:
             raise TargetError(str(error)) from None
-        self.targets = await asyncio.to_thread(self._read, text)
+        if (
+            text != self._text
+        ):  # reading a thousand targets takes long enough to be seen in the times of probes
+            self.targets = await asyncio.to_thread(self._read, text)
+            self._text = text
 
     def _read(self, text: bytes) -> tuple[Target, ...]:
         return read_targets(parse_json(text), allow_link_local=self.allow_link_local)

@@ -116,7 +116,7 @@ def read_targets(content: object, *, allow_link_local: bool = False) -> tuple[Ta
     if sum(len(group.targets or ()) for group in groups) > MAX_TARGETS:
         raise TargetError(f"more than {MAX_TARGETS} targets")
     targets = tuple(target for index, group in enumerate(groups) for target in _targets(group, index))
-    if not allow_link_local and any(is_refused(URL(target.url).host or "") for target in targets):
+    if not allow_link_local and any(is_refused(URL(target.url).raw_host or "") for target in targets):
         raise TargetError("a target at a link-local or metadata address")
     return targets
 

@@ -68,7 +68,7 @@ def web_url(text: str) -> str:
         url = URL(text)
     except ValueError:
         raise wrong("not a URL") from None
-    if url.scheme not in {"http", "https"} or not url.host or re.search(r"[\s\x00-\x1f]", text):
+    if url.scheme not in {"http", "https"} or not url.raw_host or re.search(r"[\s\x00-\x1f]", text):
         raise wrong("not an http:// or https:// URL with a host")
     return text
 

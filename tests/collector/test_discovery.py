@@ -263,6 +263,25 @@ async def test_a_changed_list(setup: Setup, serve: Serve) -> None:
         assert (setup.value(contract.DISCOVERY_UP), setup.value(contract.DISCOVERY_TARGETS)) == (1, 0)
 
 
+async def test_an_unchanged_list_is_not_read_again(
+    setup: Setup, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of thousands costs next to nothing while it stays as it is, also after a failure."""
+    async with inventory(serve) as (server, url):
+        server.name(f"{url}one")
+        await setup.apply(http_sd(f"{url}list"))
+        await until(setup.urls)
+        good = server.body
+        server.body = b"["
+        await until(lambda: setup.value(contract.DISCOVERY_UP) == 0)
+        with monkeypatch.context() as patched:
+            patched.setattr("collector.http_sd.read_targets", lambda *_, **__: pytest.fail("read again"))
+            server.body = good
+            await until(lambda: setup.value(contract.DISCOVERY_UP) == 1)
+            await setup.looks()
+        assert setup.value(contract.DISCOVERY_UP) == 1
+
+
 def replace(path: Path, content: str) -> None:
     """Replace a file in one step."""
     other = path.with_suffix(".new")
