@@ -59,14 +59,13 @@ class HttpFinder:
         except TimeoutError:
             raise TargetError(f"no answer within {TIMEOUT:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            # The text of an aiohttp error may hold the URL, and the URL a key.
+            # The text of an aiohttp error may hold the URL, and the URL a key. The remedy for an address is one for APIs.
             words = system_words(error) if isinstance(error, OSError) else type(error).__name__
-            raise TargetError(f"no answer ({words})") from None
+            raise TargetError(f"no answer ({words.partition(';')[0]})") from None
         except BodyError as error:
             raise TargetError(str(error)) from None
-        if (
-            text != self._text
-        ):  # reading a thousand targets takes long enough to be seen in the times of probes
+        # Reading a thousand targets takes long enough to be seen in the times of probes.
+        if text != self._text:
             self.targets = await asyncio.to_thread(self._read, text)
             self._text = text
 

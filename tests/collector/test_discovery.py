@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import os
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -212,14 +213,17 @@ async def test_a_list_that_fails(
 
 
 async def test_a_source_that_never_answers(
-    setup: Setup, serve: Serve, serve_raw: ServeRaw, monkeypatch: pytest.MonkeyPatch
+    setup: Setup,
+    serve: Serve,
+    serve_raw: ServeRaw,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Sources that hang, refuse or break off hold up neither the APIs of the file nor other sources."""
     monkeypatch.setattr("collector.http_sd.TIMEOUT", 1.0)
-    silent = asyncio.Event()
 
-    async def hang(_: object, __: object) -> None:
-        await silent.wait()
+    async def hang(reader: asyncio.StreamReader, _: object) -> None:
+        await reader.read()  # until the client gives up
 
     async def cut(_: object, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n[")
@@ -242,7 +246,7 @@ async def test_a_source_that_never_answers(
             await until(lambda name=name: setup.value(contract.DISCOVERY_FAILURES, name))  # type: ignore[misc] # mypy cannot infer the lambda
             assert setup.value(contract.DISCOVERY_UP, name) == 0
         assert setup.value(contract.DISCOVERY_UP) == 1
-        silent.set()
+        assert "the source 'Hangs' fails, its 0 targets stay in service: no answer within 1 s" in caplog.text
 
 
 async def test_a_changed_list(setup: Setup, serve: Serve) -> None:
@@ -275,7 +279,7 @@ async def test_an_unchanged_list_is_not_read_again(
         server.body = b"["
         await until(lambda: setup.value(contract.DISCOVERY_UP) == 0)
         with monkeypatch.context() as patched:
-            patched.setattr("collector.http_sd.read_targets", lambda *_, **__: pytest.fail("read again"))
+            patched.setattr("collector.http_sd.read_targets", None)
             server.body = good
             await until(lambda: setup.value(contract.DISCOVERY_UP) == 1)
             await setup.looks()
@@ -342,6 +346,18 @@ async def test_file_sd_of_a_config_map(setup: Setup, tmp_path: Path) -> None:
     await until(lambda: set(setup.urls()) == {"new.example", "elsewhere.example"})
 
 
+async def test_an_unchanged_file_is_not_read_again(
+    setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at files that stay as they are costs next to nothing."""
+    replace(tmp_path / "a.json", '[{"targets": ["a.example"]}]')
+    await setup.apply("file_sd: [{name: S, files: [a.json]}]")
+    await until(setup.urls)
+    monkeypatch.setattr("collector.file_sd.read_targets", None)
+    await setup.looks()
+    assert setup.value(contract.DISCOVERY_UP) == 1
+
+
 async def test_too_long_a_file(setup: Setup, tmp_path: Path) -> None:
     """A file has the same limit as an answer."""
     (tmp_path / "a.json").write_bytes(b" " * MAX_BYTES + b"[]")
@@ -365,10 +381,49 @@ async def test_names_that_are_taken(setup: Setup, tmp_path: Path, caplog: pytest
     assert caplog.text.count("targets of the source 'S' are left out") == 1
     assert "'Both'" in caplog.text
     replace(tmp_path / "a.json", "[]")
-    await until(lambda: setup.urls()["Both"] == "http://b.example/")
+    await until(lambda: setup.urls().get("Both") == "http://b.example/")
     assert setup.value(contract.DISCOVERY_DUPLICATES) == 0
     await setup.apply(text)
     assert setup.urls() == {"Named": "http://b.example/", "Both": "http://b.example/"}
+    assert setup.value(contract.DISCOVERY_DUPLICATES, "T") == 0, "one target named twice is one target"
+
+
+async def test_lists_have_no_order(setup: Setup, tmp_path: Path) -> None:
+    """Which of two targets of one name is probed does not change with their order."""
+    first, second = ({"targets": [f"{name}.example"], "labels": {"api_name": "Both"}} for name in "ab")
+    replace(tmp_path / "a.json", json.dumps([first, second]))
+    await setup.apply("file_sd: [{name: S, files: [a.json]}]")
+    await until(setup.urls)
+    probing = setup.tasks()
+    replace(tmp_path / "a.json", json.dumps([second, first]))
+    await setup.looks()
+    assert setup.tasks() == probing
+
+
+async def test_addresses_of_targets(setup: Setup, tmp_path: Path) -> None:
+    """Only the source's settings can allow a metadata address, never the list, and the settings of another source do not."""
+    replace(tmp_path / "a.json", '[{"targets": ["169.254.169.254"], "labels": {"allow_link_local": "true"}}]')
+    source = "{{name: {}, files: [a.json], settings: {{interval: 168h, allow_link_local: {}}}}}"
+    await setup.apply(f"file_sd: [{source.format('S', 'false')}, {source.format('T', 'true')}]")
+    await until(setup.urls)
+    await setup.looks(1)
+    assert setup.value(contract.DISCOVERY_UP) == 0
+    assert setup.value(contract.DISCOVERY_UP, "T") == 1
+    assert [running.api.allow_link_local for running in setup.fleet._running.values()] == [True]
+
+
+async def test_the_address_of_a_list(
+    setup: Setup, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list is not asked for at a metadata address, also behind a name."""
+
+    def look_up(*_: object, **__: object) -> object:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    await setup.apply(http_sd("http://rebound.example/list"))
+    await setup.looks(1)
+    assert "no answer (a link-local or metadata address)" in caplog.text
 
 
 async def test_a_new_configuration(setup: Setup, serve: Serve) -> None:
