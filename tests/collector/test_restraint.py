@@ -50,6 +50,7 @@ def test_retry_after(value: str | None, time: float | None) -> None:
         (Outcome("http_5xx", 0.1, retry_at=NOW + 90), Pause("backoff", NOW + 90)),
         (Outcome("rate_limited", 0.1, retry_at=NOW + 1e9), Pause("backoff", NOW + MAX_PAUSE)),
         (Outcome("rate_limited", 0.1), Pause("backoff", NOW + 90)),
+        (Outcome("login:rate_limited", 0.1), Pause("backoff", NOW + 90)),
         (
             Outcome(
                 "rate_limited", 0.1, quotas=(Quota("day", 9, 0, NOW + 500), Quota("month", 99, 50, NOW + 900))

@@ -55,6 +55,13 @@ class Shop:
         return web.json_response({"items": []}, status=200 if known else 401)
 
 
+class Forgetful(set[str]):
+    """The valid tokens of a shop that refuses all."""
+
+    def add(self, _token: str) -> None:
+        """Forget it."""
+
+
 @pytest.fixture
 def shop() -> Shop:
     """Give a shop."""
@@ -251,13 +258,19 @@ async def test_a_value_of_an_answer_without_a_body(serve: Serve, prober: Prober,
 
 
 async def test_an_expression_that_takes_too_long(serve: Serve, prober: Prober, tmp_path: Path) -> None:
-    """A regular expression that would search for ever is an error of its step."""
+    """A regular expression that would search for ever is an error of its step, and others go on meanwhile."""
 
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(text="a" * 200_000 + "!")
 
     login = {"name": "login", "take": {"token": {"matches": "^(?:a|aa)+($)"}}}
-    outcome = await prober.probe(load(tmp_path, await serve(answer), login, LIST))
+    probing = asyncio.create_task(prober.probe(load(tmp_path, await serve(answer), login, LIST)))
+    turns = 0
+    while not probing.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+    outcome = await probing
+    assert turns >= 50
     assert outcome.reason == "login:body"
     assert outcome.detail.startswith("matching the body took more than 0.5 s")
 
@@ -284,6 +297,25 @@ async def test_a_token_that_may_expire_within_the_probe_is_not_used(
     """A token that does not outlast the probe's timeout is asked for anew: none is sent after its end."""
     shop.login = {"expires_in": seconds}
     api = load(tmp_path, await serve(shop.handle), LOGIN | {"cache": "$.expires_in"}, LIST)
+    kept = Kept()
+    assert [(await prober.probe(api, kept)).reason for _ in range(2)] == [None, None]
+    assert shop.paths["/login"] == 2
+
+
+async def test_the_life_of_a_token_begins_when_it_is_asked_for(
+    serve: Serve, prober: Prober, shop: Shop, tmp_path: Path
+) -> None:
+    """A slow login does not make its token last longer than the server that made it meant."""
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        if request.path == "/login":
+            await asyncio.sleep(0.5)
+        return await shop.handle(request)
+
+    shop.login = {
+        "expires_in": 20.3
+    }  # the timeout is 20 s, so that this is too short 0.3 s after the login was sent
+    api = load(tmp_path, await serve(slowly), LOGIN | {"cache": "$.expires_in"}, LIST)
     kept = Kept()
     assert [(await prober.probe(api, kept)).reason for _ in range(2)] == [None, None]
     assert shop.paths["/login"] == 2
@@ -333,6 +365,38 @@ async def test_a_revoked_token_is_replaced_within_the_probe(
     assert shop.requests[-1].headers["Authorization"] == f"Bearer {TOKEN}2"
 
 
+async def test_a_401_that_is_expected(serve: Serve, prober: Prober, shop: Shop, tmp_path: Path) -> None:
+    """Who probes that a token is refused gets no new one, whatever else is wrong with the answer."""
+    refused = LIST | {"expected_status": 401, "expected_body": {"contains": "refused"}}
+    api = load(tmp_path, await serve(shop.handle), LOGIN | {"cache": 3600}, refused)
+    kept = Kept()
+    await prober.probe(api, kept)
+    shop.valid.clear()
+    assert (await prober.probe(api, kept)).reason == "list:body"
+    assert shop.paths == {"/login": 1, "/list": 2}
+
+
+async def test_a_new_token_that_is_refused_too(
+    serve: Serve, prober: Prober, shop: Shop, tmp_path: Path
+) -> None:
+    """A probe logs in anew once: if that does not help either, it has failed."""
+    api = load(tmp_path, await serve(shop.handle), LOGIN | {"cache": 3600}, LIST)
+    kept = Kept()
+    await prober.probe(api, kept)
+    shop.valid = Forgetful()
+    outcome = await prober.probe(api, kept)
+    assert outcome.reason == "list:http_4xx"
+    assert [name for name, _ in outcome.steps] == ["list", "login", "list"]
+
+
+def test_the_first_certificate_to_end_counts() -> None:
+    """The certificate of a login that is not sent for an hour is not forgotten meanwhile."""
+    kept = Kept()
+    assert kept.first_expiry("login", None) is None
+    assert [kept.first_expiry("login", 5.0), kept.first_expiry("list", 9.0)] == [5.0, 5.0]
+    assert kept.first_expiry("login", 12.0) == 9.0
+
+
 async def test_logins_that_build_on_each_other_are_renewed(
     serve: Serve, prober: Prober, tmp_path: Path
 ) -> None:
@@ -363,11 +427,6 @@ async def test_a_token_that_is_refused_at_once(
     serve: Serve, prober: Prober, shop: Shop, tmp_path: Path
 ) -> None:
     """A new token that is refused is an error, is not tried again in this probe, and is not kept for the next."""
-
-    class Forgetful(set[str]):
-        def add(self, _token: str) -> None:
-            """Forget it."""
-
     shop.valid = Forgetful()
     api = load(tmp_path, await serve(shop.handle), LOGIN | {"cache": 3600}, LIST)
     kept = Kept()
