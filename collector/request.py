@@ -47,7 +47,9 @@ class Request(NamedTuple):
         headers = {name: filled(text, values) for name, text in step.headers.items()}
         content_type = next((text for name, text in headers.items() if name.lower() == "content-type"), "")
         body = None if step.body is None else filled(step.body, values, in_body(content_type)).encode()
-        return cls(step.method, _url(filled(step.url, values, in_url)), headers, body)
+        # One that is filled in is another each time, and holds what an answer gave.
+        url = _url(step.url) if isinstance(step.url, str) else URL(filled(step.url, values, in_url))
+        return cls(step.method, url, headers, body)
 
     def after(self, answer: aiohttp.ClientResponse) -> Request | None:
         """Return the request that a redirect asks for; None if the answer is none.
