@@ -23,7 +23,8 @@ VERSION: Final = 1
 SUFFIX: Final = ".json"
 MAX_AGE: Final = 3600.0
 """Seconds after which a request is no longer handed over or counted: what is old must not look new."""
-_MAX_REQUESTS_PER_FILE: Final = 1000
+_MAX_REQUESTS_PER_FILE: Final = 250
+"""The collector checks so many in about a millisecond, for which its probes wait."""
 _MAX_WAIT: Final = 30.0
 """Seconds after which a request is handed over with the next one."""
 
