@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from collector.file_sd import FileFinder
 from collector.http_sd import HttpFinder
@@ -62,11 +62,19 @@ class Discovery:
         self._metrics = metrics
         self._named: tuple[Api, ...] = ()
         self._running: dict[str, _Running] = {}
+        self._problems: dict[str, str | None] = {}
         self._duplicates: dict[str, list[str]] = {}
         self._lock = asyncio.Lock()
 
     def __len__(self) -> int:
         return len(self._fleet)
+
+    def status(self) -> list[dict[str, Any]]:
+        """Return how the last look at each source went, in the order of the configuration."""
+        return [
+            {"source": name, "targets": len(running.finder.targets), "problem": self._problems[name]}
+            for name, running in self._running.items()
+        ]
 
     async def apply(self, config: Config) -> None:
         """Take a configuration into service.
@@ -79,6 +87,7 @@ class Discovery:
             former = await self._stop_changed(wanted)
             for name in former.keys() - wanted:
                 self._metrics.remove(name)
+                del self._problems[name]
             self._running = {name: self._go_on(source, former.get(name)) for name, source in wanted.items()}
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE):
@@ -110,18 +119,18 @@ class Discovery:
             return self._running[source.name]._replace(source=source)
         finder = _finder(source, former)
         self._metrics.add(source.name)
+        self._problems[source.name] = None if former is None else self._problems[source.name]
         looked = asyncio.Event()
         task = asyncio.create_task(self._look_on(source.name, finder, looked))
         return _Running(source, finder, looked, task)
 
     async def _look_on(self, name: str, finder: Finder, looked: asyncio.Event) -> None:
-        last_problem: str | None = None
         while True:
             before = finder.targets
             problem = await _look(finder)
             self._metrics.looked(name, len(finder.targets), failed=problem is not None)
-            _log_change(name, last_problem, problem, finder.targets)
-            last_problem = problem
+            _log_change(name, self._problems[name], problem, finder.targets)
+            self._problems[name] = problem
             looked.set()
             if finder.targets != before:
                 async with self._lock:

@@ -73,7 +73,8 @@ wrong entry, keeps its last list in service (each file of `file_sd` its own), un
 file that no longer fits a pattern takes its APIs with it, one that is named without a `*` and missing is a failure.
 
 An `api_name` is probed once: one of `apis:` goes before one that is found, a source before those below it (`http_sd` before `file_sd`).
-What is left out is counted in `rapidapi_collector_discovery_duplicates` and named in the log.
+What is left out is counted in `rapidapi_collector_discovery_duplicates` and named in the log. `rapidapi-collector check` and `probe` look at
+no list; `/status` of the running collector says how the last look at each source went.
 """
 
 _SECTIONS: Final[tuple[tuple[str, str, type[Strict]], ...]] = (

@@ -11,6 +11,7 @@ from collector.scrapes import Scrapes
 from collector.version import __version__
 
 if TYPE_CHECKING:
+    from collector.discovery import Discovery
     from collector.fleet import Fleet
     from collector.piecewise import PiecewiseRegistry
     from collector.reload import Reloader
@@ -24,6 +25,7 @@ class Endpoints:
         registry: What `/metrics` shows.
         system: Whose uptime `/health` states.
         fleet: The APIs that are probed, for `/health` and `/status`.
+        discovery: The sources of APIs, for `/status`.
         reloader: What `POST /-/reload` uses; None refuses it.
 
     Attributes:
@@ -35,11 +37,13 @@ class Endpoints:
         registry: PiecewiseRegistry,
         system: SystemCollector,
         fleet: Fleet,
+        discovery: Discovery,
         reloader: Reloader | None = None,
     ) -> None:
         self._registry = registry
         self._system = system
         self._fleet = fleet
+        self._discovery = discovery
         self._reloader = reloader
         self.scrapes = Scrapes()
 
@@ -61,7 +65,8 @@ class Endpoints:
         return web.json_response({"status": "ok", "apis": len(self._fleet), **self._process()})
 
     async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response({**self._process(), "apis": self._fleet.status()})
+        probed = {"sources": self._discovery.status(), "apis": self._fleet.status()}
+        return web.json_response({**self._process(), **probed})
 
     def _process(self) -> dict[str, Any]:
         return {"version": __version__, "uptime": round(self._system.uptime, 3)}

@@ -48,7 +48,8 @@ async def serve(source: Source, settings: Settings, stop: asyncio.Event) -> None
         fleet = Fleet(prober, metrics)
         discovery = Discovery(fleet, DiscoveryMetrics(registry, settings.environment))
         reloader = Reloader(source, discovery, reloads)
-        endpoints = Endpoints(registry, system, fleet, reloader if settings.enable_reload else None)
+        reloadable = reloader if settings.enable_reload else None
+        endpoints = Endpoints(registry, system, fleet, discovery, reloadable)
         runner, url = await listen(endpoints.app(), settings.host, settings.port)
         try:
             await discovery.apply(config)

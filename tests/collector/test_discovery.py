@@ -125,7 +125,7 @@ def http_sd(url: str, more: str = "", settings: str = "interval: 1s") -> str:
 async def test_http_sd(setup: Setup, serve: Serve) -> None:
     """The list is asked for as Prometheus does, with the source's key; what it names is probed as the source's settings say."""
     async with inventory(serve) as (server, url):
-        server.name(f"{url}one", f"{url}two?${{TOKEN}}")
+        server.name(f"{url}one", f"{url}two?${{TOKEN}}${{login.token}}")
         own = ", bearer: {token: '${TOKEN}'}, depends_on: Gateway"
         text = http_sd(f"{url}list", own, "interval: 1s, headers: {X-Settings: a}")
         await setup.apply(
@@ -136,7 +136,7 @@ async def test_http_sd(setup: Setup, serve: Serve) -> None:
         assert setup.urls() == {
             "Gateway": f"{url}gateway",
             f"{url}one": f"{url}one",
-            f"{url}two": f"{url}two?${{TOKEN}}",
+            f"{url}two": f"{url}two?${{TOKEN}}${{login.token}}",
         }
         asked = server.lists[0].headers
         assert asked["X-Prometheus-Refresh-Interval-Seconds"] == "0.02"
@@ -200,12 +200,16 @@ async def test_a_list_that_fails(
         await until(lambda: setup.value(contract.DISCOVERY_UP) == 0)
         await setup.looks()
         assert setup.tasks() == before
+        (status,) = setup.discovery.status()
+        assert (status["source"], status["targets"]) == ("S", 1)
+        assert status["problem"].startswith(words)
         assert (setup.value(contract.DISCOVERY_FAILURES) or 0) >= 2
         assert setup.value(contract.DISCOVERY_TARGETS) == 1
         vars(server).update(good)
         await until(lambda: setup.value(contract.DISCOVERY_UP) == 1)
         await setup.looks()
         assert setup.tasks() == before
+        assert [status["problem"] for status in setup.discovery.status()] == [None]
     failed, again = [record.getMessage() for record in caplog.records if "the source" in record.getMessage()]
     assert failed.startswith(f"the source 'S' fails, its 1 targets stay in service: {words}")
     assert again == "the source 'S' is read again: 1 targets"
