@@ -101,7 +101,8 @@ def _python(image: str) -> None:
             root = Path(folder, "root")
             install("debootstrap")
             mirror, suite = _mirror()
-            run("debootstrap", "--variant=minbase", f"--include={_INCLUDED}", suite, str(root), mirror)
+            command = ("debootstrap", "--variant=minbase", f"--include={_INCLUDED}", suite, str(root), mirror)
+            run(*command, timeout=800)  # with what the tests leave of the processors
             _furnish(root)
             run("tar", "--directory", str(root), "--create", "--file", str(Path(folder, "root.tar")), ".")
             Path(folder, "root.tar").rename(archive)
