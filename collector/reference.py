@@ -24,7 +24,7 @@ _INTRODUCTION: Final = """\
 
 Made by `make reference` from the classes that read the file; do not edit.
 
-The file is YAML: `defaults:` for every API, and `apis:`, a list with a `name` and a `url` each; `http_sd:` and `file_sd:` are lists
+The file is YAML: `defaults:` for every API, and `apis:`, a list with a `name` and a `url` or `steps` each; `http_sd:` and `file_sd:` are lists
 of sources of further APIs, of which there may be some instead of `apis:`. It is read strictly: an unknown
 key, a duplicate name, a wrong URL or a missing secret is an error that names the file, the line, the key and what to write
 instead. `rapidapi-collector check --config apis.yml` tells without sending a request.

@@ -45,11 +45,11 @@ A step has the keys of this table, and `method`, `headers`, `body`, `rapidapi`, 
 write a credential that is for one host at the step that needs it.
 
 - **Measured**: the probe is one request in all metrics. Its response time is that of all the steps that were sent, without what
-  lies between them; its phases add up over them; `timeout` is for all together. `rapidapi_api_step_seconds` (`_sum`, `_count`) has
-  each step's time. `reason` names the step that failed: `login:http_4xx`. These series start at 0 as all others do, so that an
-  API costs ten for each of its steps (eight reasons, a sum and a count) instead of the eight reasons without a step. The
-  certificate that ends first counts, and of quotas of the same name the one with the fewest requests left; a 429 of any step,
-  or its `Retry-After`, pauses the API.
+  lies between them; its phases add up over them; `timeout` is for all together. `rapidapi_api_step_seconds` (`_sum`, `_count`)
+  has each step's time, that of its connection included unless the API says `reuse_connection: true`. `reason` names the step
+  that failed: `login:http_4xx`. These series start at 0 as all others do, so that an API costs ten for each of its steps (eight
+  reasons, a sum and a count) instead of the eight reasons without a step. The certificate that ends first counts, and of quotas
+  of the same name the one with the fewest requests left; a 429 of any step, or its `Retry-After`, pauses the API.
 - **Kept**: while what a step took is kept (`cache`), the step is not sent. It is kept for the time stated, counted from when its
   request was sent, and used only if it lasts until the probe's timeout; so it is never used when it has expired. If a step that
   uses it is answered 401, it is thrown away, the step that gave it is sent again, and then the refused one, once, all in the
