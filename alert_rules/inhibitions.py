@@ -69,7 +69,7 @@ INHIBITIONS: Final = (
     # Without a collector every API is silent.
     Inhibition(
         (_named("CollectorDown"),),
-        (_named("RapidAPISilent", "RapidAPIVanished", "MLSidecarNotScoring"),),
+        (_named("RapidAPISilent", "RapidAPIPaused", "RapidAPIVanished", "MLSidecarNotScoring"),),
         _SAME_ENVIRONMENT,
     ),
 )

@@ -44,6 +44,8 @@ class Settings:
 
     silent_intervals: int = 3
     silent_for: Seconds = 30
+    paused_for: Seconds = 3600
+    """Shorter pauses are what `Retry-After` and quotas of a minute or an hour are for."""
     vanished_memory: Seconds = 3600
     """How long an API that is no longer reported is still expected back; then whoever removed it meant it."""
     vanished_for: Seconds = 300

@@ -38,6 +38,24 @@ def silent(settings: Settings) -> AlertingRule:
     )
 
 
+def paused(settings: Settings) -> AlertingRule:
+    """Return the note about an API that is not probed on purpose, for so long that somebody should know."""
+    return alert(
+        "RapidAPIPaused",
+        settings,
+        expr=f"max {BY_API} ({raw.PAUSED.name}) == 1",
+        for_=settings.paused_for,
+        severity="info",
+        kind="health",
+        component="collector",
+        summary="An API has not been probed on purpose for long.",
+        description=(
+            f"{API}: expected a pause of less than {duration(settings.paused_for)}, seen a longer one: it asked for that, or "
+            "its quota_reserve is reached. Nobody watches it meanwhile."
+        ),
+    )
+
+
 def vanished(settings: Settings) -> AlertingRule:
     """Return the note about an API that is no longer reported at all; for an hour, then it was meant."""
     memory = duration(settings.vanished_memory)
@@ -131,6 +149,6 @@ def discovery_failing(settings: Settings) -> AlertingRule:
 
 def group(settings: Settings) -> Group:
     """Return the group."""
-    builders = (silent, vanished, collector_down, reload_failed, discovery_failing)
+    builders = (silent, paused, vanished, collector_down, reload_failed, discovery_failing)
     rules = tuple(build(settings) for build in builders)
     return Group("silence", rules, settings.interval, settings.series_limit)

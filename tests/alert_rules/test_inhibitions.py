@@ -23,7 +23,7 @@ SILENCING = {
     "RapidAPIManyAnomalous": {"RapidAPIAnomaly", "RapidAPIAnomalyScoreHigh"},
     "RapidAPIParentDown": {"RapidAPIDown", "RapidAPIAnomaly", "RapidAPISuccessRateLow"},
     "MLSidecarSilent": {"RapidAPIAnomaly"},
-    "CollectorDown": {"RapidAPISilent", "RapidAPIVanished", "MLSidecarNotScoring"},
+    "CollectorDown": {"RapidAPISilent", "RapidAPIPaused", "RapidAPIVanished", "MLSidecarNotScoring"},
 }
 """Some of what each alert silences; written by hand, for the logic to be compared with."""
 NEVER_SILENCED = {

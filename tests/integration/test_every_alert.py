@@ -36,7 +36,9 @@ from tests.integration.stack import wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("alerts")]
 
-SIXTY_TIMES: Final = replace(DEFAULT.scaled(1 / 60), down_window=4, sidecar_max_age=10, slo_known=0)
+SIXTY_TIMES: Final = replace(
+    DEFAULT.scaled(1 / 60), down_window=4, paused_for=15, sidecar_max_age=10, slo_known=0
+)
 """Prometheus scrapes once a second at most: a window needs four scrapes, and a busy machine may be late by some. Half of
 three days would be half an hour even so; nobody waits for that much to be known."""
 ALERTS: Final = {

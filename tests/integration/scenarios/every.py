@@ -29,6 +29,7 @@ SCENARIOS: Final[Mapping[str, Callable[[], Scenario]]] = {
     "RapidAPIManyDown critical": shared.many_down,
     "RapidAPIManyAnomalous warning": shared.many_anomalous,
     "RapidAPISilent warning": shared.api_silent,
+    "RapidAPIPaused info": shared.api_paused,
     "RapidAPIVanished info": shared.api_vanished,
     "CollectorDown critical": shared.collector_down,
     "CollectorConfigReloadFailed warning": shared.collector_reload_failed,

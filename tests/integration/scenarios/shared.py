@@ -79,6 +79,16 @@ def collector_down() -> Scenario:
     )
 
 
+def api_paused() -> Scenario:
+    """What is left of a quota is kept for others."""
+    return Scenario(
+        "spared (staging): expected a pause of less than 15s, seen a longer one: it asked for that, or its quota_reserve "
+        "is reached. Nobody watches it meanwhile.",
+        labels_of("spared", "info", "collector", "health"),
+        collector=[api("spared")(raw.PAUSED, 1, cause="quota_reserve")],
+    )
+
+
 def collector_reload_failed() -> Scenario:
     """The collector goes on with a former configuration."""
     return Scenario(

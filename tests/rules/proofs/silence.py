@@ -65,6 +65,24 @@ SILENT: Final = Proof(
     ),
 )
 
+PAUSED: Final = Proof(
+    "RapidAPIPaused",
+    "info",
+    _HEALTH,
+    "An API has not been probed on purpose for long.",
+    fires=(
+        Fires(
+            {_PAUSED: "0x20 1x400"},
+            "65m",
+            "65m15s",
+            "a (e): expected a pause of less than 1h, seen a longer one: it asked for that, or its quota_reserve is reached. "
+            "Nobody watches it meanwhile.",
+        ),
+    ),
+    healthy=(Quiet({_PAUSED: "0x400"}, ("65m15s",)),),
+    just_below=(Quiet({_PAUSED: "0x20 1x239 0x100"}, ("65m", "65m15s", "80m")),),
+)
+
 VANISHED: Final = Proof(
     "RapidAPIVanished",
     "info",
@@ -182,4 +200,4 @@ DISCOVERY_FAILING: Final = Proof(
     board="rapidapi_pipeline",
 )
 
-PROOFS: Final = (SILENT, VANISHED, COLLECTOR_DOWN, RELOAD_FAILED, DISCOVERY_FAILING)
+PROOFS: Final = (SILENT, PAUSED, VANISHED, COLLECTOR_DOWN, RELOAD_FAILED, DISCOVERY_FAILING)
