@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -24,12 +24,19 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
 
 
+_WRAPPING: Final = 200_000
+_WRAPPING_RATIO: Final = 1.5
+"""More than so many bytes for each of the body, and this allowance for headers, are only sent in chunks of ten bytes and less:
+one read of those holds everything up for 0.1 s, and an answer of some megabytes has thousands of reads."""
+
+
 class TimedProtocol(ResponseHandler):
     """aiohttp's protocol, with `time.perf_counter` at the first and the last byte of the present answer."""
 
     first_byte: float | None = None
     last_byte: float = 0.0
     _idle: bool = False
+    _received: int = 0
 
     def rest(self) -> None:
         """Expect nothing until the next request; what comes all the same would be taken for that one's answer."""
@@ -37,7 +44,7 @@ class TimedProtocol(ResponseHandler):
 
     def set_response_params(self, **params: Any) -> None:  # noqa: ANN401 - handed on unseen
         """Expect an answer, as aiohttp does before it sends a request."""
-        self._idle = False
+        self._idle, self._received = False, 0
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
@@ -50,6 +57,16 @@ class TimedProtocol(ResponseHandler):
             if self.first_byte is None:
                 self.first_byte = self.last_byte
         super().data_received(data)
+        self._received += len(data)
+        self._give_up_what_is_mostly_wrapping()
+
+    def _give_up_what_is_mostly_wrapping(self) -> None:
+        """End an answer in chunks of a few bytes, whose parsing would keep all other probes waiting."""
+        body = self._payload
+        if body is None or body.is_eof() or self.transport is None:
+            return
+        if self._received > _WRAPPING + _WRAPPING_RATIO * body.total_bytes:
+            self.transport.abort()  # which the body's reader is told as an answer that broke off
 
 
 class TimedConnector(aiohttp.TCPConnector):

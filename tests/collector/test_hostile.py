@@ -154,9 +154,19 @@ ANSWERS: dict[str, tuple[Behaviour, tuple[str | None, str], dict[str, object]]] 
     "HTTP/0.9": (says(b"<html>"), NO_HTTP, {}),
     "HTTP/2": (says(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00"), NO_HTTP, {}),
     "endless chunks": (
+        endlessly(CHUNKED, b"64\r\n" + b"x" * 100 + b"\r\n"),
+        ("body", "a body of more than 500000 bytes"),
+        {"max_body": 500_000},
+    ),
+    "endless chunks of a byte": (
         endlessly(CHUNKED, b"1\r\nx\r\n" * 1000),
-        ("body", "a body of more than 50000 bytes"),
-        {"max_body": 50_000},
+        ("body", "the body broke off (ClientPayloadError)"),
+        {},
+    ),
+    "an endless chunk's extension at full speed": (
+        endlessly(CHUNKED + b"1;", b"x" * 10_000),
+        ("body", "the body broke off (ClientPayloadError)"),
+        {},
     ),
     "an endless chunk's extension": (
         endlessly(CHUNKED + b"1;", b"x" * 1000, 0.01),
