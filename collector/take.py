@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import Field, model_validator
@@ -55,9 +56,15 @@ class Answer:
             TakeError: The body is no JSON, or has no such value.
         """
         try:
-            return path.find(json.loads(self._body))
+            return path.find(self._document)
         except LookupError:
             raise TakeError(f"the answer has no {path.text}") from None
+
+    @cached_property
+    def _document(self) -> object:
+        # Read once for all values, as that takes long enough to be seen in the times of other probes.
+        try:
+            return json.loads(self._body)
         except (ValueError, RecursionError):
             raise TakeError("the body is no JSON") from None
 
