@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def is_refused(address: str) -> bool:
     return found is not None and (found.is_link_local or found in _METADATA)
 
 
+@lru_cache(maxsize=10_000)  # the same few, at each new connection: a thirtieth of a probe
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         found = ipaddress.ip_address(address)
