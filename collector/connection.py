@@ -6,6 +6,7 @@ adds milliseconds that the API did not cause. So the time is taken in the protoc
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from functools import lru_cache, partial
@@ -15,13 +16,17 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 from collector.addresses import guarded_socket, refuse
+from collector.phases import PRESENT
+from collector.resolver import ThreadPerLookupResolver
 
 if TYPE_CHECKING:
     import asyncio
 
     from aiohappyeyeballs import AddrInfoType
+    from aiohttp.abc import ResolveResult
     from aiohttp.client_reqrep import ClientRequest
     from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
 
 _WRAPPING: Final = 200_000
@@ -69,6 +74,19 @@ class TimedProtocol(ResponseHandler):
             self.transport.abort()  # which the body's reader is told as an answer that broke off
 
 
+class TimedResolver(ThreadPerLookupResolver):
+    """A resolver that tells the clock of the probe under way when it begins and ends."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the host's addresses; errors as in the parent class."""
+        PRESENT.get().enter("dns")
+        addresses = await super().resolve(host, port, family)
+        PRESENT.get().enter("connect")
+        return addresses
+
+
 class TimedConnector(aiohttp.TCPConnector):
     """A connector whose connections are `TimedProtocol`s.
 
@@ -78,9 +96,21 @@ class TimedConnector(aiohttp.TCPConnector):
     """
 
     def __init__(self, *, allow_link_local: bool, **options: Any) -> None:  # noqa: ANN401 - handed to TCPConnector unseen
-        super().__init__(socket_factory=None if allow_link_local else guarded_socket, **options)
+        guard = None if allow_link_local else guarded_socket
+        super().__init__(resolver=TimedResolver(), socket_factory=guard, **options)
         self._allow_link_local = allow_link_local
         self._factory = partial(TimedProtocol, loop=self._loop)  # type: ignore[assignment] # partial is invariant
+
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - as TCPConnector has it
+    ) -> Connection:
+        """Give a connection, old or new, from which on the API is at work."""
+        connection = await super().connect(req, traces, timeout)
+        PRESENT.get().enter("processing")
+        return connection
 
     async def _wrap_create_connection(
         self,

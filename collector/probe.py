@@ -16,7 +16,7 @@ from collector.errors import system_words
 from collector.judge import Arrived, judge
 from collector.kept import Kept
 from collector.outcome import Outcome
-from collector.phases import PhaseClock
+from collector.phases import PRESENT, PhaseClock
 from collector.quota import parse_quotas
 from collector.request import RedirectError, Request
 from collector.restraint import parse_retry_after
@@ -114,6 +114,7 @@ class Prober:
         raise RedirectError(f"more than {_MAX_REDIRECTS} redirects")
 
     async def _send(self, ask: _Ask, request: Request, clock: PhaseClock) -> Arrived:
+        PRESENT.set(clock)
         async with self._transport.session(ask.api).request(
             request.method,
             request.url,
@@ -121,7 +122,6 @@ class Prober:
             data=request.body,
             proxy=ask.api.proxy,
             allow_redirects=False,
-            trace_request_ctx=clock,
         ) as answer:
             response = cast("TimedResponse", answer)
             body, problem = await _read(ask, response)

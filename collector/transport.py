@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import aiohttp
 
 from collector.connection import TimedConnector, TimedResponse
-from collector.phases import phase_trace
-from collector.resolver import ThreadPerLookupResolver
 from collector.version import __version__
 
 if TYPE_CHECKING:
@@ -71,7 +69,6 @@ class Transport:
     def _open(self, way: _Way) -> aiohttp.ClientSession:
         connector = TimedConnector(
             limit=0,
-            resolver=ThreadPerLookupResolver(),
             ssl=way.tls.context() if way.tls else self._ssl_context or True,
             use_dns_cache=False,
             family=_FAMILIES[way.ip_version],
@@ -88,7 +85,6 @@ class Transport:
             },
             timeout=aiohttp.ClientTimeout(total=None),  # the prober sets the one limit there is
             auto_decompress=False,  # a small body can unpack into gigabytes
-            trace_configs=[phase_trace()],
         )
         # Or aiohttp sends a request again whose connection was lost: two requests that are counted, and paid for, as one. On a
         # kept connection that is right, as its server may close it at any time. There is no public setting.
