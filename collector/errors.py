@@ -8,6 +8,7 @@ CollectorError
 from __future__ import annotations
 
 import os
+import ssl
 from typing import NamedTuple
 
 
@@ -67,6 +68,19 @@ class ListenError(CollectorError):
 
 def system_words(error: OSError) -> str:
     """Return the system's own words for an error, without the address that event loops add, or its type's name."""
+    tls = next((found for found in (error.__cause__, error) if isinstance(found, ssl.SSLError)), None)
+    if tls:  # its number is OpenSSL's; aiohttp's own errors hold the one that says something as their cause
+        return _tls_words(tls)
     if error.errno and error.errno > 0:
         return os.strerror(error.errno)
     return error.strerror or type(error).__name__  # name lookups have numbers of their own, below 0
+
+
+def _tls_words(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message.partition(",")[
+            0
+        ]  # behind which the host stands, for which it is not valid
+    if error.reason == "WRONG_VERSION_NUMBER":
+        return "the server speaks no TLS on this port"
+    return (error.reason or type(error).__name__).replace("_", " ").lower()

@@ -150,15 +150,21 @@ async def test_http_sd(setup: Setup, serve: Serve) -> None:
 
 
 async def test_a_list_over_tls(
-    setup: Setup, serve: Serve, tls: ssl.SSLContext, authority: trustme.CA, tmp_path: Path
+    setup: Setup,
+    serve: Serve,
+    tls: ssl.SSLContext,
+    authority: trustme.CA,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A list is taken only from whom the source trusts."""
+    """A list is taken only from whom the source trusts; the log says what is wrong with another's certificate."""
     server = Inventory()
     server.name("http://127.0.0.1:9/")
     url = await serve(server.answer, tls)
     await setup.apply(http_sd(f"{url}list"))
     await setup.looks()
     assert (setup.value(contract.DISCOVERY_UP), server.lists) == (0, [])
+    assert "no answer (unable to get local issuer certificate)" in caplog.text
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     await setup.apply(http_sd(f"{url}list", ", tls: {ca_file: ca.pem}"))
     assert list(setup.urls()) == ["http://127.0.0.1:9/"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from collector.api import Api
 from collector.body_checks import BodyChecks
@@ -21,8 +22,6 @@ from collector.connection import TimedProtocol
 from collector.probe import Prober
 
 if TYPE_CHECKING:
-    import trustme
-
     from collector.outcome import Outcome
 
 pytestmark = pytest.mark.integration
@@ -245,14 +244,42 @@ async def test_answers(name: str) -> None:
     assert len(connections) == 1  # a request that fails is not sent again, as each may cost something
 
 
-@pytest.mark.parametrize("name", ["expired", "another name", "stalls", "resets"])
+async def says_alert(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Break a handshake off, as a server does that knows none of the client's ways of encrypting."""
+    await reader.read(1)
+    writer.write(b"\x15\x03\x03\x00\x02\x02\x28")
+    await writer.drain()
+    await reader.read()
+
+
+async def says_400(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer a handshake as a server of plain HTTP does."""
+    await reader.read(1)
+    writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    await writer.drain()
+    await reader.read()
+
+
+HANDSHAKES: dict[str, tuple[str, str]] = {
+    "expired": ("tls", "certificate has expired"),
+    "another name": ("tls", "IP address mismatch"),
+    "another authority": ("tls", "unable to get local issuer certificate"),
+    "plain": ("tls", "the server speaks no TLS on this port"),
+    "alert": ("tls", "sslv3 alert handshake failure"),
+    "stalls": TOO_LATE,
+    "resets": ("connect", "Connection reset by peer"),
+}
+
+
+@pytest.mark.parametrize("name", HANDSHAKES)
 async def test_tls(authority: trustme.CA, name: str) -> None:
-    """A certificate that has expired or is another's is a TLS error, a stalled handshake is a timeout."""
+    """A wrong certificate, or none, is a TLS error that says what is wrong, a stalled handshake is a timeout."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
     certificate = {
         "expired": authority.issue_cert("127.0.0.1", not_after=yesterday),
         "another name": authority.issue_cert("another.example"),
+        "another authority": trustme.CA().issue_cert("127.0.0.1"),
     }.get(name, authority.issue_cert("127.0.0.1"))
     certificate.configure_cert(context)
     client = ssl.create_default_context()
@@ -261,12 +288,11 @@ async def test_tls(authority: trustme.CA, name: str) -> None:
     async def resets(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.abort()
 
-    behave = {"stalls": says_nothing, "resets": resets}.get(name)
-    expected = {"stalls": "timeout", "resets": "connect"}.get(name, "tls")
+    behave = {"plain": says_400, "alert": says_alert, "stalls": says_nothing, "resets": resets}.get(name)
     async with server(behave or says(OK), None if behave else context) as (url, _):
         https = url.replace("http://", "https://")
-        outcome = await probed(https, client, timeout=0.3 if expected == "timeout" else 20)
-    assert outcome.reason == expected
+        outcome = await probed(https, client, timeout=0.3 if name == "stalls" else 20)
+    assert (outcome.reason, outcome.detail) == HANDSHAKES[name]
     if name == "stalls":
         assert outcome.phases["connect"] >= 0.28
 
