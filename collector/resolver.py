@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import threading
 from concurrent.futures import Future
@@ -23,12 +24,16 @@ class ThreadPerLookupResolver(AbstractResolver):
         """Return the host's addresses.
 
         Raises:
-            OSError: The name has no address, or cannot be a name.
+            OSError: The name has no address, or cannot be a name, or the system gives no further thread.
         """
         answer: Future[list[ResolveResult]] = Future()
-        threading.Thread(
+        thread = threading.Thread(
             target=_look_up, args=(answer, host, port, family), name="name lookup", daemon=True
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # so many lookups hang that a limit of processes is reached
+            raise OSError(errno.EAGAIN, "no thread for a further name lookup") from None
         return await asyncio.wrap_future(answer)
 
     async def close(self) -> None:

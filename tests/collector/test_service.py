@@ -297,6 +297,17 @@ async def test_a_hanging_name_server_delays_no_other(monkeypatch: pytest.MonkeyP
     assert {type(error) for error in errors} == {socket.gaierror}
 
 
+async def test_no_thread_for_a_name_lookup(prober: Prober, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system gives no further thread, the probe fails in its name lookup, instead of being lost."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    outcome = await prober.probe(Api("A", "http://localhost:1/"))
+    assert (outcome.reason, outcome.detail) == ("dns", "Resource temporarily unavailable")
+
+
 class Scripted(Prober):
     """A prober whose probes end as told."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -83,6 +84,17 @@ def results(stack: Stack, since: float) -> str:
         until(f"{name} of every API", lambda count=count: stack.value(count) == len(FLEET), 420)
         told.append(f"{name} {time.monotonic() - since:.0f} s")
     return "after `up` began: " + ", ".join(told)
+
+
+def reloads(stack: Stack, config: Path) -> str:
+    """A configuration of the collector that an editor has replaced by a new file is in service by itself."""
+    loaded = "max(rapidapi_collector_config_reload_timestamp_seconds)"
+    before, begun = stack.value(loaded), time.monotonic()
+    successor = config.with_name(f"{config.name}.new")
+    shutil.copy(config, successor)
+    successor.replace(config)
+    until("the collector has loaded the new file", lambda: stack.value(loaded) > before, 90)
+    return f"a replaced apis.yml is in service after {time.monotonic() - begun:.0f} s, a scrape included"
 
 
 def break_down(stack: Stack) -> float:

@@ -127,6 +127,7 @@ def checked(report: Report, absent: set[str], *, short: bool) -> None:
         # Its alert takes minutes by design; what it does not disturb is looked at meanwhile.
         broken = checks.break_down(stack)
         report.prove("results in Prometheus", lambda: checks.results(stack, begun))
+        report.prove("reload", lambda: checks.reloads(stack, ROOT / "demo" / "apis.yml"))
         report.prove("containers", lambda: checks.hardened(stack))
         report.prove("networks", lambda: checks.on_loopback(stack))
         report.prove("image", lambda: checks.no_secret_in(OUR_IMAGE, engine.SCRATCH))
