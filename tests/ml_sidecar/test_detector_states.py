@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -299,3 +302,14 @@ def test_the_first_weekend_of_a_short_history_counts_a_quarter() -> None:
     first = walked(past, X).score(after(past, [[112.0]]))
     third = walked(known, X).score(after(known, [[112.0]]))
     assert first.expected_per_week[0, 0] > 2 * third.expected_per_week[0, 0]
+
+
+def test_an_api_met_at_any_time_of_a_weekend_is_quiet_on_the_next_two() -> None:
+    """The level that drifts are judged by is that of a whole block, not of the hours after the API was met."""
+    met = datetime(2026, 11, 14, 22, 50, tzinfo=UTC).timestamp()  # a Saturday
+    days = (met + STEP * np.arange(9 * 288)) / DAY
+    noise = 0.033 * np.random.default_rng(0).normal(size=len(days))
+    values = 0.21 * np.exp(0.35 * np.cos(2 * np.pi * (days - 15 / 24)) + noise)
+    feature = Feature("x", direction=Direction.ABOVE, smallest_deviation=0.02, smallest_deviation_ratio=0.1)
+    past = replace(single(values, feature=feature), start=met)
+    assert AnomalyDetector((feature,)).walk(past).score.max() < 0.5

@@ -42,7 +42,8 @@ class Drift:
         features: the F features.
 
     Attributes:
-        expected: (S, N), what the slots of the present block are compared with; NaN until two days of the class were seen.
+        expected: (S, N), what the slots of the present block are compared with; NaN until two whole
+            blocks at this time of day were seen on days of the class.
     """
 
     def __init__(self, grid: Grid, features: Sequence[Feature]) -> None:
@@ -127,7 +128,8 @@ class Drift:
 
     def renew(self, start: int, profile: Array, zones: Zones, quantum: Array) -> None:
         """Begin the block at grid row `start`, with the profile (S, N) of days of its class, and the usual steps (N,)."""
-        middle = median(profile)
+        # A middle of some slots is no level of all: an API met at ten in the evening would be given the night's.
+        middle = np.where(np.isfinite(profile).all(axis=0), median(profile), np.nan)
         self._weekend, offset = self._calendar(start, zones)
         self._block = start // self.grid.block % self.blocks
         self._levels[:, :, self._offset != offset] = np.nan
