@@ -167,6 +167,7 @@ def _collector() -> list[Sized]:
             (f"60 * {_rate(raw.HANDOVER_REFUSED)}", "files refused, {{instance}}"),
         ],
         "cpm",
+        none="no folder to hand over by is set",
     )
     return [(panel, 6) for panel in (ages, probes, interval, handed)]
 
