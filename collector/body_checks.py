@@ -90,6 +90,12 @@ class BodyChecks(Strict):
     json_values: list[JsonCheck] = Field(default=[], alias="json")
     """The body is JSON, and these conditions on its values hold."""
 
+    @model_validator(mode="after")
+    def _some_condition(self) -> Self:
+        if not (self.contains or self.matches or self.json_values):
+            raise wrong("no condition")
+        return self
+
     def problem(self, body: bytes, charset: str, now: float) -> str | None:
         """Return what is wrong with a body, without quoting it; None if nothing is.
 

@@ -12,7 +12,7 @@ from yarl import URL
 
 from collector.addresses import is_refused
 from collector.api import Api
-from collector.config_errors import REMEDIES, problems
+from collector.config_errors import REMEDIES, empty_values, problems
 from collector.config_file import ApisFile, FileSd, HttpSd
 from collector.errors import ConfigError, Problem
 from collector.impossible import wrong_expectations
@@ -74,6 +74,7 @@ def load_config(
     checks = (_duplicates, _long_timeouts, _refused, wrong_expectations, wrong_parents, wrong_steps)
     wrong = [found for check in checks for found in check(apis, document)]
     wrong += wrong_sources({"http_sd": over_http, "file_sd": in_files}, apis, document)
+    wrong += empty_values(document)
     if wrong:
         raise ConfigError(source, *wrong)
     return Config(apis, over_http + in_files)

@@ -11,6 +11,8 @@ from collector.strict import Strict
 from collector.values import field_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
@@ -69,6 +71,17 @@ REMEDIES: Final = {
 """What to write, by key."""
 
 
+_ELSEWHERE: Final = {
+    "authorization": "bearer",
+    "body_size_limit": "max_body",
+    "fail_if_body_not_matches_regexp": "expected_body",
+    "preferred_ip_protocol": "ip_version",
+    "proxy_url": "proxy",
+    "target": "url",
+    "tls_config": "tls",
+    "valid_status_codes": "expected_status",
+}
+"""What the keys of blackbox_exporter and Prometheus are called here."""
 _MAPPING_TYPES: Final = {"model_type", "dict_type"}
 
 
@@ -78,16 +91,25 @@ def problems(error: ValidationError, document: Document) -> list[Problem]:
     return sorted(dict.fromkeys(found), key=lambda problem: problem.line or 0)
 
 
+def empty_values(document: Document) -> Iterator[Problem]:
+    """Yield a problem for each key without a value, below which something has been forgotten; `null` is one."""
+    for location in document.empty:
+        yield Problem(field_path(location), "empty", REMEDIES[_remedy_key(location)], document.line(location))
+
+
 def _problem(details: ErrorDetails, document: Document) -> Problem:
     location = _location(details["loc"])
     place, line = field_path(location), document.line(location)
-    key = next((step for step in reversed(_keys(location)) if step in REMEDIES), "")
     if details["type"] == "extra_forbidden":
         return Problem(place, "unknown key", _known_keys(location), line)
     if details["type"] == "missing":
-        return Problem(place, "missing", REMEDIES[str(key)], line)
-    remedy = details.get("ctx", {}).get("remedy") or REMEDIES[str(key)]
+        return Problem(place, "missing", REMEDIES[_remedy_key(location)], line)
+    remedy = details.get("ctx", {}).get("remedy") or REMEDIES[_remedy_key(location)]
     return Problem(place, _words(details, location), remedy, line)
+
+
+def _remedy_key(location: tuple[int | str, ...]) -> str:
+    return next((str(step) for step in reversed(_keys(location)) if step in REMEDIES), "")
 
 
 def _words(details: ErrorDetails, location: tuple[int | str, ...]) -> str:
@@ -110,7 +132,10 @@ def _keys(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
 
 def _known_keys(location: tuple[int | str, ...]) -> str:
     keys = [field.alias or name for name, field in _section(location[:-1]).model_fields.items()]
-    if near := difflib.get_close_matches(str(location[-1]), keys, n=1):
+    key = str(location[-1])
+    if near := [name for name in keys if name == _ELSEWHERE.get(key)] or difflib.get_close_matches(
+        key, keys, n=1
+    ):
         return f"did you mean `{near[0]}`?"
     return f"write one of {', '.join(keys)}"
 

@@ -7,9 +7,9 @@ import hashlib
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import PrivateAttr, model_validator
+from pydantic import AfterValidator, PrivateAttr, model_validator
 
 from collector.secret_values import ReadableFile, Secret, SecretFile, wrong
 from collector.strict import Strict, given
@@ -22,10 +22,16 @@ def exactly_one(section: Strict, *keys: str) -> None:
         raise wrong(f"not exactly one of {words}", f"write either {words}")
 
 
+def _host(text: str) -> str:
+    if "/" in text:
+        raise wrong("an address instead of a host", "write the host without https:// and without a path")
+    return text
+
+
 class RapidApi(Strict):
     """The two headers that every RapidAPI API wants."""
 
-    host: Secret
+    host: Annotated[Secret, AfterValidator(_host)]
     """The API's host at RapidAPI, sent as `X-RapidAPI-Host`."""
     key: Secret | None = None
     """Your key, sent as `X-RapidAPI-Key`; write `${RAPIDAPI_KEY}` rather than the key."""

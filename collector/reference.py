@@ -81,7 +81,7 @@ _SECTIONS: Final[tuple[tuple[str, str, type[Strict]], ...]] = (
     ("An API", "Below `apis:` only.", Entry),
     (
         "Settings of all APIs or of one",
-        "Below `defaults:` and below each of `apis:`, whose own value wins.",
+        "Below `defaults:` and below each of `apis:`, whose own value wins; where nothing is needed, `null` takes a default back.",
         Defaults,
     ),
     ("steps", STEPS, StepEntry),

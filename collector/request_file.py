@@ -25,6 +25,12 @@ def check_authentication(section: Strict, headers: Mapping[str, str]) -> None:
         raise wrong(f"{words} both set Authorization", "leave out one of them")
 
 
+def _check_rapidapi(section: RequestSettings) -> None:
+    twice = [name for name in section.headers if name.lower() in {"x-rapidapi-host", "x-rapidapi-key"}]
+    if section.rapidapi and twice:
+        raise wrong(f"`rapidapi` and `headers` both set {twice[0]}", "leave out one of them")
+
+
 class RequestSettings(Strict):
     """What is sent, and which answer is a success."""
 
@@ -48,6 +54,7 @@ class RequestSettings(Strict):
     @model_validator(mode="after")
     def _one_authentication(self) -> Self:
         check_authentication(self, self.headers)
+        _check_rapidapi(self)
         return self
 
 

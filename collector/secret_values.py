@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from collector.seen_files import SeenFiles
@@ -77,6 +77,12 @@ def _expanded(text: str, info: ValidationInfo) -> str:
     return _VARIABLE.sub(value_of, text)
 
 
+def _braced(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"\$[A-Z_][A-Z0-9_]*", value):
+        raise wrong("the name of a variable without braces", "write `${NAME}`, with braces")
+    return value
+
+
 def _one_line(text: str) -> str:
     if re.search(r"[\r\n\0]", text):
         raise wrong(
@@ -113,7 +119,7 @@ def _content(path: str) -> str:
 Text = Annotated[str, AfterValidator(_expanded)]
 """Text in which `${VAR}` is filled in."""
 
-Secret = Annotated[Text, AfterValidator(_one_line)]
+Secret = Annotated[Text, BeforeValidator(_braced), AfterValidator(_one_line)]
 """The same on one line, as a header needs it."""
 
 ReadableFile = Annotated[str, AfterValidator(_file_path)]

@@ -13,8 +13,9 @@ from collector.json_path import JsonPath
 from collector.secret_values import Secret, Text, wrong
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_ONE_UNIT: Final = "write one number and one of ms, s, m, h, such as 90m"
 _UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)(B|kB|MB)")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|kB|MB)")
 _UNIT_BYTES: Final = {"B": 1, "kB": 1000, "MB": 1_000_000}
 _TARGET_FILE = re.compile(r"[^*]*(\*[^/]*)?\.(json|yml|yaml|JSON|YML|YAML)")  # Prometheus' own rule
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110's token
@@ -30,7 +31,8 @@ def _seconds(value: object) -> float:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(value)
     else:
-        raise wrong("not a duration")
+        composed = isinstance(value, str) and value[:1].isdigit()
+        raise wrong("not a duration", _ONE_UNIT if composed else None)
     if not 0 < seconds <= MAX_SECONDS:
         raise wrong("not a duration above 0 and up to 7 days")
     return seconds
@@ -150,7 +152,7 @@ Bytes = Annotated[
         {
             "anyOf": [
                 {"type": "integer", "minimum": 1},
-                {"type": "string", "pattern": r"^\d+(\.\d+)?(B|kB|MB)$"},
+                {"type": "string", "pattern": r"^\d+(\.\d+)? ?(B|kB|MB)$"},
             ]
         }
     ),

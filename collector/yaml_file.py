@@ -22,10 +22,12 @@ class Document(NamedTuple):
     Attributes:
         content: The file's content; None for an empty file.
         lines: The line, counted from 1, of each key and each item of a list.
+        empty: Where nothing is written, not even `null`.
     """
 
     content: object
     lines: Mapping[Location, int]
+    empty: tuple[Location, ...] = ()
 
     def line(self, location: Location) -> int | None:
         """Return the line of a value; of what it would stand in, if it is not there; None if the file is empty."""
@@ -77,22 +79,28 @@ def _parse(text: str) -> Document:
         node = loader.get_single_node()
         if node is None:
             return Document(None, {})
-        lines = dict(_lines(node, ()))  # before construction, which puts merged keys into their mappings
-        return Document(loader.construct_document(node), lines)
+        nodes = list(_nodes(node, ()))  # before construction, which puts merged keys into their mappings
+        lines = {location: line for location, line, _ in nodes}
+        empty = tuple(location for location, _, value in nodes if _is_empty(value))
+        return Document(loader.construct_document(node), lines, empty)
     finally:
         loader.dispose()
 
 
-def _lines(node: yaml.Node, location: Location) -> Iterator[tuple[Location, int]]:
+def _nodes(node: yaml.Node, location: Location) -> Iterator[tuple[Location, int, yaml.Node]]:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             step = (*location, key.value) if isinstance(key, yaml.ScalarNode) else location
-            yield step, key.start_mark.line + 1
-            yield from _lines(value, step)
+            yield step, key.start_mark.line + 1, value
+            yield from _nodes(value, step)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield (*location, index), item.start_mark.line + 1
-            yield from _lines(item, (*location, index))
+            yield (*location, index), item.start_mark.line + 1, item
+            yield from _nodes(item, (*location, index))
+
+
+def _is_empty(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.value == "" and node.style is None
 
 
 def _yaml_problem(error: yaml.YAMLError) -> Problem:

@@ -37,10 +37,16 @@ MESSAGES = {
         ":11: apis[3]: `basic_auth` and `bearer` both set Authorization; leave out one of them",
         ":17: apis[4].rapidapi: not a mapping of keys to values; write `rapidapi: {host: weather.p.rapidapi.com, key: '${RAPIDAPI_KEY}'}`",
         ":18: apis[5]: `bearer` and `headers` both set Authorization; leave out one of them",
+        ":24: apis[6].rapidapi.host: an address instead of a host; write the host without https:// and without a path",
+        ":25: apis[7]: `rapidapi` and `headers` both set x-rapidapi-key; leave out one of them",
+        ":31: apis[8].headers.X-Key: the name of a variable without braces; write `${NAME}`, with braces",
+        ":32: apis[8].bearer.token: the name of a variable without braces; write `${NAME}`, with braces",
     ],
     "bad_duration": [
-        ":2: defaults.interval: not a duration; write seconds or a duration such as 15s, 2m or 1h",
+        ":2: defaults.interval: not a duration; write one number and one of ms, s, m, h, such as 90m",
         ":6: apis[0].timeout: not a duration above 0 and up to 7 days; write seconds or a duration such as 500ms or 5s",
+        ":9: apis[1].interval: not a duration; write one number and one of ms, s, m, h, such as 90m",
+        ":10: apis[1].timeout: not a duration; write seconds or a duration such as 500ms or 5s",
     ],
     "bad_expected_body": [
         ':5: apis[0].expected_body.matches: not a regular expression (missing )); write a regular expression of Python in single quotes, such as \'"status": *"(ok|up)"\'',
@@ -54,6 +60,7 @@ MESSAGES = {
         ":14: apis[0].expected_body.json[7]: nothing is above 2 and below 2; write the smaller as `above`",
         ":17: apis[1].expected_body.json: input should be a valid list; write a list such as [{path: $.status, equals: ok}, {path: $.updated, max_age: 10m}]",
         ":20: apis[2].expected_body.contain: unknown key; did you mean `contains`?",
+        ":23: apis[3].expected_body: no condition; write `contains:`, `matches:` or `json:` below `expected_body:`",
     ],
     "bad_header": [
         ":5: apis[0].headers.X Key: not a header name; write `Name: value` below `headers:`, numbers in quotes",
@@ -150,6 +157,16 @@ MESSAGES = {
         ":3: apis[0].url: not an http:// or https:// URL with a host; write an address such as `url: https://api.example.com/health`",
         ":5: apis[1].url: not a URL; write an address such as `url: https://api.example.com/health`",
     ],
+    "blackbox_keys": [
+        ":2: defaults.valid_status_codes: unknown key; did you mean `expected_status`?",
+        ":3: defaults.preferred_ip_protocol: unknown key; did you mean `ip_version`?",
+        ":4: defaults.proxy_url: unknown key; did you mean `proxy`?",
+        ":5: defaults.tls_config: unknown key; did you mean `tls`?",
+        ":6: defaults.body_size_limit: unknown key; did you mean `max_body`?",
+        ":7: defaults.authorization: unknown key; did you mean `bearer`?",
+        ":10: apis[0].target: unknown key; did you mean `url`?",
+        ":11: apis[0].fail_if_body_not_matches_regexp: unknown key; did you mean `expected_body`?",
+    ],
     "broken_yaml": [
         ":3: not valid YAML (expected <block end>, but found '<block mapping start>'); check indentation, quotes and colons there"
     ],
@@ -158,6 +175,11 @@ MESSAGES = {
         ":6: apis[2].name: duplicate API name 'Wetter'; give each API a name of its own",
     ],
     "empty": [": the file is empty; write `apis:` and below it at least one entry with `name:` and `url:`"],
+    "empty_values": [
+        ":2: defaults.rapidapi: empty; write `rapidapi: {host: weather.p.rapidapi.com, key: '${RAPIDAPI_KEY}'}`",
+        ":6: apis[0].expected_body: empty; write `contains:`, `matches:` or `json:` below `expected_body:`",
+        ":9: apis[1].expected_body.json[0].equals: empty; write text, a number, true, false or null",
+    ],
     "impossible": [
         ":6: apis[0].expected_body: an answer to HEAD has no body; write `method: GET`, or leave out `expected_body`",
         ":10: apis[1].expected_body: an answer of status 204, 304 has no body; leave it out, or expect another status",
@@ -300,6 +322,13 @@ def test_durations(tmp_path: Path, value: str, seconds: float) -> None:
     """A duration is a number of seconds or a number with a unit."""
     (api,) = load(tmp_path, f"apis: [{{name: A, url: 'http://a.example', interval: {value}}}]")
     assert api.interval == seconds
+
+
+@pytest.mark.parametrize(("value", "size"), [("64kB", 64_000), ("10 MB", 10_000_000), ("500", 500)])
+def test_sizes(tmp_path: Path, value: str, size: int) -> None:
+    """A size is a number of bytes or a number with a unit, with a space between them or without."""
+    (api,) = load(tmp_path, f"apis: [{{name: A, url: 'http://a.example', max_body: {value}}}]")
+    assert api.max_body == size
 
 
 @pytest.mark.parametrize(
