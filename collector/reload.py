@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 from collector.config import load_config
 from collector.errors import ConfigError
@@ -66,6 +67,12 @@ class Reloader:
         self._metrics = metrics
         self._lock = asyncio.Lock()
         self._asked = asyncio.Event()
+        self._loaded: float | None = None
+        self._problem: str | None = None
+
+    def status(self) -> dict[str, Any]:
+        """Return the Unix time in seconds of the load that is in service, and why a later one was refused, or None."""
+        return {"loaded": self._loaded, "problem": self._problem}
 
     def ask(self) -> None:
         """Have the file loaded soon; asking ten times before that happens is asking once."""
@@ -78,12 +85,18 @@ class Reloader:
                 config = await asyncio.to_thread(self._source.load)
             except ConfigError as error:
                 self._metrics.failed()
+                self._problem = str(error)
                 _log.error("the configuration is refused, the former one stays in service:\n%s", error)
                 return error
-            await self._discovery.apply(config)
-            self._metrics.succeeded()
+            await self.apply(config)
             _log.info("configuration loaded, probing %d APIs", len(self._discovery))
             return None
+
+    async def apply(self, config: Config) -> None:
+        """Take a configuration into service."""
+        await self._discovery.apply(config)
+        self._metrics.succeeded()
+        self._loaded, self._problem = round(time.time(), 3), None
 
     async def run(self, look_every: float = LOOK_EVERY) -> None:
         """Load the file whenever it was asked for or a file has changed, until cancelled."""

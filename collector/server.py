@@ -26,7 +26,8 @@ class Endpoints:
         system: Whose uptime `/health` states.
         fleet: The APIs that are probed, for `/health` and `/status`.
         discovery: The sources of APIs, for `/status`.
-        reloader: What `POST /-/reload` uses; None refuses it.
+        reloader: What loads configurations, for `/status` and `POST /-/reload`.
+        may_reload: Whether `POST /-/reload` is allowed.
 
     Attributes:
         scrapes: How often `/metrics` was asked.
@@ -38,13 +39,16 @@ class Endpoints:
         system: SystemCollector,
         fleet: Fleet,
         discovery: Discovery,
-        reloader: Reloader | None = None,
+        reloader: Reloader,
+        *,
+        may_reload: bool,
     ) -> None:
         self._registry = registry
         self._system = system
         self._fleet = fleet
         self._discovery = discovery
         self._reloader = reloader
+        self._may_reload = may_reload
         self.scrapes = Scrapes()
 
     def app(self) -> web.Application:
@@ -66,13 +70,13 @@ class Endpoints:
 
     async def _status(self, _request: web.Request) -> web.Response:
         probed = {"sources": self._discovery.status(), "apis": self._fleet.status()}
-        return web.json_response({**self._process(), **probed})
+        return web.json_response({**self._process(), "config": self._reloader.status(), **probed})
 
     def _process(self) -> dict[str, Any]:
         return {"version": __version__, "uptime": round(self._system.uptime, 3)}
 
     async def _reload(self, _request: web.Request) -> web.Response:
-        if self._reloader is None:
+        if not self._may_reload:
             return web.Response(
                 status=403, text="set COLLECTOR_ENABLE_RELOAD=true to allow this, or send SIGHUP\n"
             )

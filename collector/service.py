@@ -48,12 +48,10 @@ async def serve(source: Source, settings: Settings, stop: asyncio.Event) -> None
         fleet = Fleet(prober, metrics)
         discovery = Discovery(fleet, DiscoveryMetrics(registry, settings.environment))
         reloader = Reloader(source, discovery, reloads)
-        reloadable = reloader if settings.enable_reload else None
-        endpoints = Endpoints(registry, system, fleet, discovery, reloadable)
+        endpoints = Endpoints(registry, system, fleet, discovery, reloader, may_reload=settings.enable_reload)
         runner, url = await listen(endpoints.app(), settings.host, settings.port)
         try:
-            await discovery.apply(config)
-            reloads.succeeded()
+            await reloader.apply(config)
             _log.info("probing %d APIs, metrics at %s/metrics", len(fleet), url)
             tasks = [reloader.run()]
             if settings.handover_dir:

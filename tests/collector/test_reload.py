@@ -165,9 +165,16 @@ def test_reload_over_http(tmp_path: Path, api_url: str, *, enabled: bool) -> Non
         assert (answer.status_code, answer.text) == (200, "reloaded\n")
         assert requests.get(f"{url}/health", timeout=10).json()["apis"] == 2
         replace(config, "apis: 5\n")
+        loaded = requests.get(f"{url}/status", timeout=10).json()["config"]["loaded"]
         answer = requests.post(f"{url}/-/reload", timeout=10)
         assert answer.status_code == 500
         assert answer.text.startswith(f"{config}:1: apis: ")
+        status = requests.get(f"{url}/status", timeout=10).json()["config"]
+        assert status == {"loaded": loaded, "problem": answer.text.removesuffix("\n")}
+        replace(config, text(api_url, "A"))
+        requests.post(f"{url}/-/reload", timeout=10)
+        status = requests.get(f"{url}/status", timeout=10).json()["config"]
+        assert (status["loaded"] > loaded, status["problem"]) == (True, None)
         assert requests.get(f"{url}/-/reload", timeout=10).status_code == 405
 
 

@@ -171,6 +171,8 @@ def test_status(collector_url: str) -> None:
     """`/status` says in words how the last probe of each API went."""
     status = requests.get(f"{collector_url}/status", timeout=10).json()
     assert status["sources"] == [{"source": ODD_NAMES[0], "targets": len(ODD_NAMES[1::2]), "problem": None}]
+    assert status["config"]["problem"] is None
+    assert abs(time.time() - status["config"]["loaded"]) < 300
     assert [api["api_name"] for api in status["apis"]] == sorted(ODD_NAMES)
     assert {(api["status"], api["reason"], api["detail"]) for api in status["apis"]} == {
         ("success", None, "")
