@@ -8,7 +8,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from collector.api import Api
+    from collector.config import Config
+
+_NO_LISTS: Final = "lists of http_sd and file_sd are not looked at"
 
 # Rich tracebacks would show local variables, and those hold keys.
 app = typer.Typer(
@@ -75,24 +78,27 @@ def probe(
     """Probe each API once, say how it went, and end with status 1 unless all succeeded."""
     _settings()
     try:
-        apis = load_config(config).apis
+        loaded = load_config(config)
     except CollectorError as error:
         raise _failed(error) from None
-    chosen = _chosen(apis, names or [])
+    chosen = _chosen(loaded, names or [])
+    if not chosen:
+        typer.echo(f"{config}: nothing to probe: it names no API, and {_NO_LISTS}", err=True)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         if not runner.run(trials(chosen, typer.echo)):
             raise typer.Exit(1)
 
 
-def _chosen(apis: Sequence[Api], names: list[str]) -> Sequence[Api]:
-    known = {api.name: api for api in apis}
+def _chosen(config: Config, names: list[str]) -> Sequence[Api]:
+    known = {api.name: api for api in config.apis}
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             remedy = f"did you mean {near[0]!r}?" if near else "leave out the name to probe all"
+            remedy += f" ({_NO_LISTS})" if config.sources else ""
             typer.echo(f"rapidapi-collector: no API is named {name!r}; {remedy}", err=True)
             raise typer.Exit(2)
-    return [known[name] for name in names] or apis
+    return [known[name] for name in names] or config.apis
 
 
 @app.command()

@@ -59,7 +59,7 @@ class Entry(Defaults):
     steps: list[StepEntry] = Field(default=[], max_length=MAX_STEPS)
     """Instead of `url`: up to ten requests that are sent one after the other, each with what those before it have given."""
     depends_on: Names = ()
-    """Name of another API, or a list of them, without which this one cannot work: while one is down, alerts of this one are held."""
+    """Name of another API, or a list of them, without which this one cannot work: while one is down, the inhibitions of `provisioning/alertmanager/` hold alerts of this one back."""
 
     @model_validator(mode="after")
     def _one_request_or_steps(self) -> Self:

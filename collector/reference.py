@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from collector.body_checks import BodyChecks, JsonCheck
 from collector.config_file import ApisFile, Defaults, Entry, FileSd, HttpSd
 from collector.credentials import BasicAuth, Bearer, RapidApi, TlsFiles
+from collector.reference_environment import ENVIRONMENT
 from collector.reference_steps import STEPS
 from collector.request_file import RequestSettings, StepEntry
 from collector.strict import Strict
@@ -117,7 +118,7 @@ def schema() -> dict[str, Any]:
 def reference() -> str:
     """Return the reference as Markdown: one table for each section of the file."""
     sections = (line for section in _SECTIONS for line in _section(*section))
-    return "\n".join([_INTRODUCTION, *sections, _LISTS])
+    return "\n".join([_INTRODUCTION, *sections, _LISTS, ENVIRONMENT])
 
 
 def _section(title: str, note: str, model: type[Strict]) -> Iterator[str]:

@@ -47,7 +47,7 @@ class RequestSettings(Strict):
     bearer: Bearer | None = None
     """The token of bearer authentication."""
     expected_status: Statuses | None = None
-    """Status codes of a success: one, or a list; any 2xx if left out."""
+    """Status codes of a success: one, or a list; any 2xx if left out. Another one below 400, such as a redirect, is an error of reason `body`."""
     expected_body: BodyChecks | None = None
     """What the body has to be."""
 

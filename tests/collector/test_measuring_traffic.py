@@ -43,6 +43,14 @@ def test_examples(example: str, requests: int, answers: str, unused_tcp_port: in
     assert f"rapidapi_api_requests_total{{{labels}}} {requests}.0" in result.stdout
 
 
+def test_examples_take_their_own_advice() -> None:
+    """Whoever copies an example serves metrics to nobody else's machine, and waits for no API for ever."""
+    clients = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if ".get(" in block]
+    assert len(clients) == 6
+    assert all("timeout" in block for block in clients)
+    assert all('start_http_server(9102, addr="127.0.0.1")' in example for example in EXAMPLES)
+
+
 def test_a_script_hands_over(answers: str, tmp_path: Path) -> None:
     """The collector shows what scripts measured that have long ended, also one that ran while it was down."""
     folder = tmp_path / "spool"

@@ -88,6 +88,20 @@ def test_unknown_name(config: Path) -> None:
     assert result.stderr == "rapidapi-collector: no API is named 'Goood'; did you mean 'Good'?\n"
 
 
+def test_lists_are_not_looked_at(config: Path) -> None:
+    """Whoever asks for an API of a list, or tries a file that has lists only, is told that those are not looked at."""
+    lists = "file_sd: [{name: Inventory, files: [targets.yml]}]\n"
+    no_lists = "lists of http_sd and file_sd are not looked at"
+    config.write_text(config.read_text(encoding="utf-8") + lists, encoding="utf-8")
+    result = probe(config, "Goood")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.endswith(f"did you mean 'Good'? ({no_lists})\n")
+    config.write_text(lists, encoding="utf-8")
+    result = probe(config)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"{config}: nothing to probe: it names no API, and {no_lists}\n"
+
+
 @pytest.mark.parametrize(
     ("outcome", "line"),
     [
