@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from collector.schedule import offset, run_every
 from collector.watch import Watch
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collector.api import Api
     from collector.metrics import ProbeMetrics
     from collector.probe import Prober
+
+_AT_A_TIME: Final = 30
+"""APIs that begin before probes get their turn, which takes about ten milliseconds."""
 
 
 class _Running(NamedTuple):
@@ -52,12 +55,12 @@ class Fleet:
         wanted = {api.name: api for api in apis}
         changed = [name for name, running in self._running.items() if wanted.get(name) != running.api]
         await self._stop(changed)
-        for name in changed:
-            if name not in wanted:
-                self._metrics.remove_api(name)
-        for name, api in wanted.items():
-            if name not in self._running:
-                self._start(api)
+        for number, name in enumerate(name for name in changed if name not in wanted):
+            self._metrics.remove_api(name)
+            await _let_others_work(number)
+        for number, api in enumerate(api for name, api in wanted.items() if name not in self._running):
+            self._start(api)
+            await _let_others_work(number)
         await self._prober.close_unused(apis)
 
     async def stop(self) -> None:
@@ -79,3 +82,9 @@ class Fleet:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+
+async def _let_others_work(number: int) -> None:
+    """Let probes go on after every few APIs, of which thousands may end or begin at a time."""
+    if number % _AT_A_TIME == _AT_A_TIME - 1:
+        await asyncio.sleep(0)

@@ -72,7 +72,7 @@ class RequestMetrics:
             self._requests.labels(*labels, status)
         for reason in reasons:
             self._errors.labels(*labels, reason)
-        _remove_others(self._errors, labels, self._reasons.get(labels, ()), reasons)
+        _remove(self._errors, labels, set(self._reasons.get(labels, ())).difference(reasons))
         self._reasons[labels] = reasons
         for phase in phases:
             self._phase_seconds.labels(*labels, phase)
@@ -85,17 +85,16 @@ class RequestMetrics:
 
     def remove_api(self, api_name: str, environment: str) -> None:
         """End the API's series."""
-        metrics = (
-            self._requests,
-            self._errors,
-            self._phase_seconds,
-            self._response_time,
-            *self._quota_gauges.values(),
-            self._certificate_expiry,
-        )
-        _remove(metrics, api_name, environment)
-        self._reasons.pop((api_name, environment), None)
-        self._quota_names.pop((api_name, environment), None)
+        labels = (api_name, environment)
+        # One by one: `remove_by_labels` goes through the series of all APIs, for seconds if a hundred of 5,000 go.
+        _remove(self._requests, labels, contract.REQUEST_STATUSES)
+        _remove(self._errors, labels, {*contract.ERROR_REASONS, *self._reasons.pop(labels, ())})
+        _remove(self._phase_seconds, labels, contract.PHASES)
+        self._response_time.remove(*labels)
+        quotas = self._quota_names.pop(labels, ())
+        for metric in self._quota_gauges.values():
+            _remove(metric, labels, quotas)
+        self._certificate_expiry.remove(*labels)
 
     def record(self, api_name: str, environment: str, outcome: Outcome) -> None:
         """Count one finished request of an API that was added before."""
@@ -144,41 +143,33 @@ class ProbeMetrics:
         self._parents = gauge(contract.PARENT_INFO, registry)
         step = contract.STEP_SECONDS
         self._step_seconds = Summary(step.name, step.help, step.label_names, registry=registry)
-        self._steps: dict[str, Sequence[str]] = {}
+        self._apis: dict[str, Api] = {}
 
     def add_api(self, api: Api) -> None:
         """Start an API's series, or go on with them if there was one of this name."""
         reasons = [step_reason(step.name, reason) for step in api.steps for reason in contract.ERROR_REASONS]
         self.requests.add_api(api.name, self._environment, reasons=reasons or contract.ERROR_REASONS)
-        self._add_steps(api)
-        self._interval.labels(api.name, self._environment).set(api.interval)
-        self._missed.labels(api.name, self._environment)
-        _remove([self._parents], api.name, self._environment)  # those of a former configuration
+        former, labels = self._apis.get(api.name, api), (api.name, self._environment)
+        for step in api.steps:
+            self._step_seconds.labels(*labels, step.name)
+        _remove(self._step_seconds, labels, _steps(former) - _steps(api))
+        self._interval.labels(*labels).set(api.interval)
+        self._missed.labels(*labels)
+        _remove(self._parents, labels, set(former.depends_on).difference(api.depends_on))
         for parent in api.depends_on:
-            self._parents.labels(api.name, self._environment, parent).set(1)
+            self._parents.labels(*labels, parent).set(1)
         self.set_paused(api.name, None)
-
-    def _add_steps(self, api: Api) -> None:
-        steps = [step.name for step in api.steps]
-        labels = (api.name, self._environment)
-        for step in steps:
-            self._step_seconds.labels(*labels, step)
-        _remove_others(self._step_seconds, labels, self._steps.get(api.name, ()), steps)
-        self._steps[api.name] = steps
+        self._apis[api.name] = api
 
     def remove_api(self, api_name: str) -> None:
         """End an API's series."""
-        self._steps.pop(api_name, None)
         self.requests.remove_api(api_name, self._environment)
-        own = (
-            self._last_probe,
-            self._interval,
-            self._paused,
-            self._missed,
-            self._parents,
-            self._step_seconds,
-        )
-        _remove(own, api_name, self._environment)
+        api, labels = self._apis.pop(api_name), (api_name, self._environment)
+        for metric in (self._last_probe, self._interval, self._missed):
+            metric.remove(*labels)
+        _remove(self._paused, labels, contract.PAUSE_CAUSES)
+        _remove(self._parents, labels, api.depends_on)
+        _remove(self._step_seconds, labels, _steps(api))
 
     def miss(self, api_name: str, slots: int) -> None:
         """Count probes that were left out."""
@@ -214,18 +205,14 @@ class ReloadMetrics:
         self._success.set(0)
 
 
-def _remove(metrics: Iterable[MetricWrapperBase], api_name: str, environment: str) -> None:
-    for metric in metrics:
-        metric.remove_by_labels({"api_name": api_name, "environment": environment})
+def _steps(api: Api) -> set[str]:
+    return {step.name for step in api.steps}
 
 
-def _remove_others(
-    metric: MetricWrapperBase, labels: tuple[str, str], former: Iterable[str], present: Sequence[str]
-) -> None:
-    """End the series of those values of a metric's own label that a former configuration had and the present has not."""
-    for value in former:
-        if value not in present:
-            metric.remove(*labels, value)
+def _remove(metric: MetricWrapperBase, labels: tuple[str, str], values: Iterable[str]) -> None:
+    """End the API's series with these values of the metric's own label."""
+    for value in values:
+        metric.remove(*labels, value)
 
 
 def counter(metric: contract.Metric, registry: CollectorRegistry) -> Counter:

@@ -13,7 +13,7 @@ import time
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 from prometheus_client.exposition import choose_encoder, generate_latest
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -35,7 +35,7 @@ _END: Final = b"# EOF\n"
 class PiecewiseRegistry(CollectorRegistry):
     """A registry that can also be encoded without holding up the event loop.
 
-    Counters, gauges and histograms with labels are read where prometheus-client keeps them, child by child; whatever else
+    Counters, gauges, histograms and summaries with labels are read where prometheus-client keeps them, child by child; whatever else
     is registered is left to its encoder. Exemplars are not shown.
     """
 
@@ -47,7 +47,7 @@ class PiecewiseRegistry(CollectorRegistry):
     def register(self, collector: Collector) -> None:
         """Add a collector, which stays."""
         super().register(collector)
-        if isinstance(collector, Counter | Gauge | Histogram) and collector._labelnames:  # noqa: SLF001 - nowhere public
+        if isinstance(collector, Counter | Gauge | Histogram | Summary) and collector._labelnames:  # noqa: SLF001 - nowhere public
             self._labelled.append(_Family(collector))
         else:
             self._others.register(collector)
@@ -101,6 +101,8 @@ class _Family:
 
 def _values(child: MetricWrapperBase) -> list[float]:
     """What its samples hold, without making them: that was half of what a scrape took."""
+    if isinstance(child, Summary):
+        return [child._count.get(), child._sum.get()]  # noqa: SLF001
     if not isinstance(child, Histogram):
         return [child._value.get()]  # type: ignore[attr-defined] # noqa: SLF001 - a counter or a gauge
     counts = list(accumulate(bucket.get() for bucket in child._buckets))  # noqa: SLF001

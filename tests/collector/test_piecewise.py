@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from prometheus_client import CollectorRegistry, disable_created_metrics, enable_created_metrics
+from prometheus_client import CollectorRegistry, Summary, disable_created_metrics, enable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
 from collector import piecewise
-from collector.api import Api
+from collector.api import Api, Step
 from collector.metrics import ProbeMetrics
 from collector.outcome import Outcome
 from collector.piecewise import PiecewiseRegistry
@@ -44,9 +44,10 @@ def probed(registry: CollectorRegistry, *names: str) -> ProbeMetrics:
     """Metrics of APIs that were probed."""
     metrics = ProbeMetrics(registry, "production")
     for k, name in enumerate(names):
-        metrics.add_api(Api(name, "http://api.test", depends_on=("gateway",) * k))
+        metrics.add_api(Api(name, steps=(Step("login"),), depends_on=("gateway",) * k))
         phases = {"dns": 0.001, "connect": 0.0, "processing": 1e-7, "transfer": 123456789.125}
-        metrics.record(name, Outcome(None, 0.3, phases, (Quota("requests", 500, 7, 1.7e9),)))
+        quotas = (Quota("requests", 500, 7, 1.7e9),)
+        metrics.record(name, Outcome(None, 0.3, phases, quotas, steps=(("login", 0.25),)))
         metrics.record(name, Outcome("timeout", 31.0))
     return metrics
 
@@ -107,3 +108,25 @@ async def test_other_work_goes_on_while_metrics_are_encoded(monkeypatch: pytest.
     await registry.encode("")
     worker.cancel()
     assert turns > 500
+
+
+async def test_the_times_of_steps_hold_nothing_up_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The summaries of thousands of steps are shown in pieces, too."""
+    monkeypatch.setattr(piecewise, "_PIECE_SECONDS", 0.0)
+    registry = PiecewiseRegistry()
+    seconds = Summary("step_seconds", "Time.", ["step"], registry=registry)
+    for step in range(50):
+        seconds.labels(step).observe(0.5)
+    turns = 0
+
+    async def work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    worker = asyncio.create_task(work())
+    body, _ = await registry.encode("")
+    worker.cancel()
+    assert b'step_seconds_sum{step="49"} 0.5' in body
+    assert turns > 49
