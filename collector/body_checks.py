@@ -15,6 +15,7 @@ from collector.values import Path, Pattern, Seconds
 
 _CONDITIONS: Final = ("equals", "above", "below", "max_age")
 _EARLIEST_UNIX_MILLISECONDS: Final = 1e12
+_LATEST_UNIX_MILLISECONDS: Final = 1e15
 _MATCH_SECONDS: Final = 0.5
 """Of processor time; 250 kB take an honest expression a hundredth of that, and a catastrophic one would take for ever."""
 
@@ -143,7 +144,7 @@ def decoded(body: bytes, charset: str) -> str:
     """Return a body as text; what its charset does not know is replaced, and an unknown charset is taken for UTF-8."""
     try:
         return body.decode(charset, errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):  # UnicodeError: `idna`, for example, does not replace
         return body.decode(errors="replace")
 
 
@@ -152,6 +153,8 @@ def unix_time(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
+        if not abs(value) < _LATEST_UNIX_MILLISECONDS:  # also NaN, and integers that no float can hold
+            return None
         return value / 1000 if value >= _EARLIEST_UNIX_MILLISECONDS else float(value)
     try:
         time = datetime.fromisoformat(str(value))

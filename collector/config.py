@@ -115,7 +115,7 @@ def _long_timeouts(apis: tuple[Api, ...], document: Document) -> Iterator[Proble
 def _refused(apis: tuple[Api, ...], document: Document) -> Iterator[Problem]:
     for index, api in enumerate(apis):
         for location, step in api.located():
-            if not api.allow_link_local and is_refused(URL(str(step.url)).host or ""):
+            if not api.allow_link_local and is_refused(URL(str(step.url)).raw_host or ""):
                 place = ("apis", index, *location, "url")
                 remedy = "write `allow_link_local: true` beside it if it is meant"
                 what = "a link-local or metadata address"

@@ -107,9 +107,8 @@ class Prober:
                 return arrived
             clock.enter("connect")
             request = following
-            if not ask.api.allow_link_local and is_refused(
-                request.url.host or ""
-            ):  # which a proxy would not know
+            # Neither a proxy would refuse it, nor can all names be decoded that one may be led to.
+            if not ask.api.allow_link_local and is_refused(request.url.raw_host or ""):
                 raise RedirectError("a redirect to a link-local or metadata address")
         raise RedirectError(f"more than {_MAX_REDIRECTS} redirects")
 

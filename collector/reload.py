@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from collector.config import load_config
-from collector.errors import ConfigError
+from collector.errors import ConfigError, Problem
 from collector.seen_files import SeenFiles
 
 if TYPE_CHECKING:
@@ -84,10 +84,11 @@ class Reloader:
             try:
                 config = await asyncio.to_thread(self._source.load)
             except ConfigError as error:
-                self._metrics.failed()
-                self._problem = str(error)
-                _log.error("the configuration is refused, the former one stays in service:\n%s", error)
-                return error
+                return self._refused(error)
+            except Exception as error:  # noqa: BLE001 - a defect of ours is told as a refusal, and ends no probe
+                what = f"a defect of the collector ({type(error).__name__})"
+                problem = Problem("", what, "report it, with what has changed in the file")
+                return self._refused(ConfigError(str(self._source.path), problem))
             await self.apply(config)
             _log.info("configuration loaded, probing %d APIs", len(self._discovery))
             return None
@@ -97,6 +98,12 @@ class Reloader:
         await self._discovery.apply(config)
         self._metrics.succeeded()
         self._loaded, self._problem = round(time.time(), 3), None
+
+    def _refused(self, error: ConfigError) -> ConfigError:
+        self._metrics.failed()
+        self._problem = str(error)
+        _log.error("the configuration is refused, the former one stays in service:\n%s", error)
+        return error
 
     async def run(self, look_every: float = LOOK_EVERY) -> None:
         """Load the file whenever it was asked for or a file has changed, until cancelled."""

@@ -98,6 +98,6 @@ def parse_retry_after(value: str | None, now: float) -> float | None:
         return now + float(text)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: a year of twenty digits
         return None
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

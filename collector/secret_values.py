@@ -111,6 +111,8 @@ def _content(path: str) -> str:
         text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
         raise wrong(f"the file {path} is not UTF-8", "save it as UTF-8 text") from None
+    except OSError as error:  # it was just there
+        raise wrong(f"the file {path} cannot be read ({error.strerror})", "put it back") from None
     if not text:
         raise wrong(f"the file {path} is empty", "write the secret into it")
     return text

@@ -62,7 +62,7 @@ def _wrong_values(source: DiscoverySource, document: Document, location: Locatio
         yield _problem(document, (*location, "settings", "timeout"), what, f"write at most {interval:g}s")
     for key, what, remedy in contradictions(source.template, source.template):
         yield _problem(document, (*location, "settings", key), what, remedy)
-    if isinstance(source.where, HttpList) and is_refused(URL(source.where.url).host or ""):
+    if isinstance(source.where, HttpList) and is_refused(URL(source.where.url).raw_host or ""):
         what = "a link-local or metadata address"
         yield _problem(document, (*location, "url"), what, "serve the list at another address")
 

@@ -80,7 +80,7 @@ class Answer:
         """
         value = self.json_value(path)
         seconds = _number(value)
-        if seconds is not None and seconds < _EARLIEST_UNIX_TIME:
+        if seconds is not None and not seconds >= _EARLIEST_UNIX_TIME:  # NaN is never good until anything
             return seconds
         until = unix_time(value if seconds is None else seconds)
         if until is None:

@@ -29,18 +29,18 @@ def _seconds(value: object) -> float:
     if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
         seconds = float(match[1]) * _UNIT_SECONDS[match[2]]
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
+        seconds = value
     else:
         composed = isinstance(value, str) and value[:1].isdigit()
         raise wrong("not a duration", _ONE_UNIT if composed else None)
     if not 0 < seconds <= MAX_SECONDS:
         raise wrong("not a duration above 0 and up to 7 days")
-    return seconds
+    return float(seconds)
 
 
 def _bytes(value: object) -> int:
     if isinstance(value, str) and (match := _SIZE.fullmatch(value)):
-        size = round(float(match[1]) * _UNIT_BYTES[match[2]])
+        size = round(min(float(match[1]) * _UNIT_BYTES[match[2]], _MAX_BYTES + 1))
     elif type(value) is int:
         size = value
     else:
@@ -99,6 +99,8 @@ def _pattern(text: str) -> str:
     except regex.error as error:
         words = error.msg  # type: ignore[attr-defined] # missing from the stubs
         raise wrong(f"not a regular expression ({words})") from None
+    except RecursionError:
+        raise wrong("a regular expression that is nested too deeply") from None
     return text
 
 

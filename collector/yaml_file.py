@@ -40,6 +40,16 @@ class Document(NamedTuple):
 class _StrictLoader(yaml.SafeLoader):
     """A safe loader that refuses duplicate keys, of which YAML would quietly keep the last."""
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401 - as PyYAML has it
+        try:
+            return super().construct_object(node, deep=deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - PyYAML's own for 2026-02-30, say, is whatever `datetime` raises
+            raise yaml.constructor.ConstructorError(
+                problem="a value that cannot be, such as 30 February", problem_mark=node.start_mark
+            ) from None
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:

@@ -170,6 +170,13 @@ MESSAGES = {
     "broken_yaml": [
         ":3: not valid YAML (expected <block end>, but found '<block mapping start>'); check indentation, quotes and colons there"
     ],
+    "endless_numbers": [
+        ":4: apis[0].timeout: not a duration above 0 and up to 7 days; write seconds or a duration such as 500ms or 5s",
+        ":7: apis[1].max_body: not a size above 0 and up to 100 MB; write bytes or a size such as 64kB or 1MB",
+    ],
+    "no_such_date": [
+        ":6: not valid YAML (a value that cannot be, such as 30 February); check indentation, quotes and colons there",
+    ],
     "duplicate_name": [
         ":2: apis[0].name: duplicate API name 'Wetter'; give each API a name of its own",
         ":6: apis[2].name: duplicate API name 'Wetter'; give each API a name of its own",

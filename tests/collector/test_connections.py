@@ -77,6 +77,12 @@ async def test_redirects_that_lead_nowhere(serve: Serve, prober: Prober, locatio
     assert (outcome.reason, outcome.detail) == ("body", detail)
 
 
+async def test_a_redirect_to_a_name_that_cannot_be_decoded(serve: Serve, prober: Prober) -> None:
+    """What only looks like an international name has no address, as any name that is unknown."""
+    url = await serve(noting([], "http://xn--a.invalid/"))
+    assert (await prober.probe(Api("A", url, follow_redirects=True))).reason == "dns"
+
+
 async def test_client_certificate(
     serve: Serve, prober: Prober, authority: trustme.CA, tmp_path: Path
 ) -> None:

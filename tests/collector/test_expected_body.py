@@ -24,7 +24,8 @@ pytestmark = pytest.mark.integration
 NOW = int(time.time())
 BODY = (
     b'{"status": "ok", "items": [{"n": 3}], "one": 1, "yes": true, "void": null, '
-    b'"updated": "2001-02-03T04:05:06Z", "now": %d, "now_ms": %d, "old": 981173106}' % (NOW, NOW * 1000)
+    b'"updated": "2001-02-03T04:05:06Z", "now": %d, "now_ms": %d, "now_us": %d, "old": 981173106, '
+    b'"huge": 1%s, "nan": NaN}' % (NOW, NOW * 1000, NOW * 1_000_000, b"0" * 400)
 )
 
 
@@ -52,6 +53,9 @@ def expected(*checks: dict[str, Any], **conditions: str) -> BodyChecks:
         (expected({"path": "$.yes", "above": 0}), "$.yes is no number"),
         (expected({"path": "$.now", "max_age": "1h"}, {"path": "$.now_ms", "max_age": 3600}), None),
         (expected({"path": "$.status", "max_age": 1}), "$.status is no time"),
+        (expected({"path": "$.huge", "max_age": 1}), "$.huge is no time"),
+        (expected({"path": "$.nan", "max_age": 1}), "$.nan is no time"),
+        (expected({"path": "$.now_us", "max_age": 1}), "$.now_us is no time"),
     ],
 )
 async def test_conditions(serve: Serve, prober: Prober, checks: BodyChecks, problem: str | None) -> None:
@@ -75,6 +79,17 @@ async def test_an_old_answer(serve: Serve, prober: Prober, key: str) -> None:
     outcome = await prober.probe(Api("A", await serve(answer), expected_body=checks))
     assert outcome.reason == "body"
     assert outcome.detail.endswith("s old, expected at most 120 s")
+
+
+@pytest.mark.parametrize("charset", ["idna", "undefined", "base64", "no-such-charset"])
+async def test_an_odd_charset(serve: Serve, prober: Prober, charset: str) -> None:
+    """A body whose charset is none that text is sent in is taken for UTF-8."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=BODY, headers={"Content-Type": f"text/plain; charset={charset}"})
+
+    outcome = await prober.probe(Api("A", await serve(answer), expected_body=expected(contains='"ok"')))
+    assert (outcome.reason, outcome.detail) == (None, "")
 
 
 def bomb(wbits: int = 31) -> bytes:

@@ -266,6 +266,55 @@ async def test_a_load_leaves_alone_what_has_not_changed(tmp_path: Path, prober: 
     await fleet.stop()
 
 
+@pytest.mark.parametrize("defect", [False, True])
+async def test_a_load_that_fails_in_an_unforeseen_way(
+    tmp_path: Path, prober: Prober, api_url: str, monkeypatch: pytest.MonkeyPatch, *, defect: bool
+) -> None:
+    """A date that does not exist, or a defect of the collector, is a refused configuration; what is probed stays so."""
+    config = tmp_path / "apis.yml"
+    config.write_text(text(api_url, "A"), encoding="utf-8")
+    registry = CollectorRegistry()
+    fleet = Fleet(prober, ProbeMetrics(registry, "test"))
+    discovery = Discovery(fleet, DiscoveryMetrics(registry, "test"))
+    reloader = Reloader(Source(config), discovery, ReloadMetrics(registry, "test"))
+    assert await reloader.load() is None
+    if defect:
+        monkeypatch.setattr("collector.reload.load_config", lambda *_, **__: 1 / 0)
+    config.write_text(text(api_url, "A", "B") + "since: 2026-02-30\n", encoding="utf-8")
+    words = (
+        "a defect of the collector (ZeroDivisionError)"
+        if defect
+        else ":5: not valid YAML (a value that cannot"
+    )
+    assert words in str(await reloader.load())
+    assert registry.get_sample_value("rapidapi_collector_config_reload_success", {"environment": "test"}) == 0
+    assert len(fleet) == 1
+    await fleet.stop()
+
+
+async def test_probes_go_on_while_many_apis_end_and_begin(prober: Prober) -> None:
+    """A list that changes altogether lets the others work in between, and looks through no other API's series."""
+    fleet = Fleet(prober, ProbeMetrics(CollectorRegistry(), "test"))
+    turns = 0
+
+    async def work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    worker = asyncio.create_task(work())
+    await fleet.apply([Api(str(k), "http://127.0.0.1:9", interval=86400.0) for k in range(300)])
+    assert turns > 9
+    turns = 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delattr("prometheus_client.metrics.MetricWrapperBase.remove_by_labels")
+        await fleet.apply([])
+    assert turns > 9
+    worker.cancel()
+    await fleet.stop()
+
+
 def test_nothing_is_left_of_an_api_that_is_gone() -> None:
     """Every series of a removed API ends, those of the others stay."""
     registry = CollectorRegistry()

@@ -46,7 +46,7 @@ ATTEMPTS: Final = {
 """Counter of failures to what was attempted; series are exported or dropped."""
 COUNTED: Final = {
     "collector/watch.py: _log_change": raw.ERRORS,
-    "collector/reload.py: load": raw.RELOAD_SUCCESS,
+    "collector/reload.py: _refused": raw.RELOAD_SUCCESS,
     "collector/discovery.py: _log_change": raw.DISCOVERY_FAILURES,
     "collector/discovery.py: _log_duplicates": raw.DISCOVERY_DUPLICATES,
     "collector/spool.py: take": raw.HANDOVER_REFUSED,
