@@ -205,17 +205,17 @@ class _AsyncStream(httpx.AsyncByteStream):
 
 def _failure(error: httpx.HTTPError, seconds: float) -> Outcome | None:
     match error:
-        case httpx.PoolTimeout():  # the client's own limit
-            return None
-        case httpx.TimeoutException():
+        case httpx.TimeoutException() if not isinstance(error, httpx.PoolTimeout):
             return Outcome("timeout", seconds)
         case httpx.TooManyRedirects() | httpx.DecodingError():
             return Outcome("body", seconds)
+        case httpx.HTTPStatusError():  # from a hook of the client that calls `raise_for_status`
+            return answer(error.response.status_code, error.response.headers.items(), seconds)
         case httpx.RemoteProtocolError():  # httpx has one type for no answer and for one that is no HTTP
             return Outcome("connect" if str(error).startswith("Server disconnected") else "body")
         case httpx.NetworkError() | httpx.ProxyError():
             return Outcome(_reason_without_connection(error))
-        case _:  # a mistake in the request: nothing was sent
+        case _:  # a mistake in the request, or the client's own limit: nothing was sent
             return None
 
 

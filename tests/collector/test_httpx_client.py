@@ -62,6 +62,17 @@ async def test_answers(
     assert counts(registry) == expected
 
 
+def test_a_client_that_raises_for_every_bad_status(registry: CollectorRegistry, answers: str) -> None:
+    """What a hook for answers raises from a bad status is the API's failure, as without the hook."""
+    hooks = {"response": [httpx.Response.raise_for_status]}
+    with (
+        InstrumentedClient("A", "test", registry, event_hooks=hooks) as client,
+        pytest.raises(httpx.HTTPStatusError),
+    ):
+        client.get(f"{answers}/503")
+    assert counts(registry) == {"error": 1, "http_5xx": 1, "timed": 1}
+
+
 @pytest.mark.parametrize(
     ("path", "error", "expected"),
     [
