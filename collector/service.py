@@ -71,7 +71,7 @@ async def serve(source: Source, settings: Settings, stop: asyncio.Event) -> None
 def _search_less_for_garbage() -> None:
     """Have the search for garbage pass over what stays (APIs, metrics, modules), and come after many probes, not each.
 
-    Measured with 1,000 APIs every 15 s by `python -m benchmarks.collector`: 1.26 ms of CPU a probe instead of 1.51.
+    Measured with 1,000 APIs every 15 s (plain, new connections): 1.26 ms of CPU a probe instead of 1.51.
     """
     gc.collect()
     gc.freeze()
