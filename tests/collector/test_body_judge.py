@@ -17,8 +17,12 @@ from collector.body_checks import BodyChecks
 from collector.contents import Contents
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from collector.probe import Prober
     from tests.collector.conftest import Serve
+
+    Children = Callable[[], set[str]]
 
 pytestmark = pytest.mark.integration
 
@@ -31,9 +35,18 @@ def status_is(value: str) -> BodyChecks:
     return BodyChecks.model_validate({"json": [{"path": "$.status", "equals": value}]})
 
 
-def children() -> list[str]:
+def _processes() -> set[str]:
     """Return the processes that this one has started and that have not been waited for."""
-    return Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text(encoding="ascii").split()
+    return set(
+        Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text(encoding="ascii").split()
+    )
+
+
+@pytest.fixture
+def children() -> Children:
+    """Give what tells the processes that the test has started; servers of other tests may be running as well."""
+    others = _processes()
+    return lambda: _processes() - others
 
 
 @pytest.mark.parametrize(
@@ -83,11 +96,11 @@ async def judged(**options: Any) -> str | None:
         judge.close()
 
 
-async def test_looking_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_looking_ends(monkeypatch: pytest.MonkeyPatch, children: Children) -> None:
     """What takes too long is an error of the body, and its process is ended."""
     monkeypatch.setattr(body_judge, "_PROCESS_SECONDS", 0.01)
     assert (await judged() or "").startswith("looking at the body took more than")
-    assert children() == []
+    assert children() == set()
 
 
 async def test_a_process_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +109,7 @@ async def test_a_process_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await judged() == "the body is too much to look at"
 
 
-async def test_nobody_looks_for_an_api_that_is_gone() -> None:
+async def test_nobody_looks_for_an_api_that_is_gone(children: Children) -> None:
     """A probe that is given up, as a new configuration does it, leaves no process behind."""
     looking = asyncio.create_task(judged())
     while not children():  # noqa: ASYNC110 - no event tells of it
@@ -104,4 +117,4 @@ async def test_nobody_looks_for_an_api_that_is_gone() -> None:
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await looking
-    assert children() == []
+    assert children() == set()
