@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from functools import partial
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -14,11 +13,12 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from collector.aiohttp_errors import reason_without_answer
 from collector.contract import PHASES
 from collector.outcome import Outcome
-from collector.phases import PhaseClock, phase_trace
+from collector.phases import PhaseClock
 from collector.traffic import Traffic, answer, is_cancellation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
+    from types import SimpleNamespace
 
     from collector.handover import Handover
 
@@ -38,26 +38,30 @@ def aiohttp_trace(
         environment: Value of the label `environment`; the variable `ENVIRONMENT`, or "production", if None.
         registry: Where the metrics are registered; or a `Handover` to the collector.
     """
-    trace = phase_trace(partial(_Measurement, Traffic(api_name, environment, registry, PHASES)))
-    trace.on_request_redirect.append(_on_redirect)
+    context = partial(_Measurement, Traffic(api_name, environment, registry, PHASES))
+    trace = aiohttp.TraceConfig(trace_config_ctx_factory=context)  # type: ignore[arg-type] # aiohttp only calls it
+    trace.on_dns_resolvehost_start.append(_entering("dns"))
+    trace.on_dns_resolvehost_end.append(_entering("connect"))
+    trace.on_connection_create_end.append(_entering("processing"))
+    trace.on_connection_reuseconn.append(_entering("processing"))
+    trace.on_request_redirect.append(_entering("connect"))
     trace.on_request_end.append(_on_end)
     trace.on_request_exception.append(_on_exception)
     return trace
 
 
-class _Measurement(SimpleNamespace):
+class _Measurement:
     """The context of one request."""
 
     def __init__(self, traffic: Traffic, trace_request_ctx: object = None) -> None:
         del trace_request_ctx  # the caller's, for other traces
         self._clock = PhaseClock()
-        super().__init__(trace_request_ctx=self._clock)
         self._traffic = traffic
         self._handled_before = sys.exception()
         self._ended = False
 
-    def redirected(self) -> None:
-        self._clock.enter("connect")
+    def entered(self, phase: str) -> None:
+        self._clock.enter(phase)
 
     def answered(self, response: aiohttp.ClientResponse) -> None:
         """Wait, without keeping the caller, for the end of the body."""
@@ -126,17 +130,22 @@ def _items(error: aiohttp.ClientResponseError) -> Iterable[tuple[str, str]]:
     return error.headers.items() if error.headers else ()
 
 
-async def _on_redirect(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-    context.redirected()
+def _entering(phase: str) -> Callable[[aiohttp.ClientSession, SimpleNamespace, object], Awaitable[None]]:
+    async def on_event(
+        _session: aiohttp.ClientSession, measurement: SimpleNamespace, _params: object
+    ) -> None:
+        measurement.entered(phase)
+
+    return on_event
 
 
 async def _on_end(
-    _session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
+    _session: aiohttp.ClientSession, measurement: SimpleNamespace, params: aiohttp.TraceRequestEndParams
 ) -> None:
-    context.answered(params.response)
+    measurement.answered(params.response)
 
 
 async def _on_exception(
-    _session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
+    _session: aiohttp.ClientSession, measurement: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
 ) -> None:
-    context.failed(params.exception)
+    measurement.failed(params.exception)

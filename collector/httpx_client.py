@@ -25,7 +25,21 @@ if TYPE_CHECKING:
     from collector.handover import Handover
 
 
-class InstrumentedClient(httpx.Client):
+class _Measured:
+    """What both clients have: options for httpx, and where their requests are counted."""
+
+    def __init__(
+        self,
+        api_name: str,
+        environment: str | None = None,
+        registry: CollectorRegistry | Handover = REGISTRY,
+        **options: Any,  # noqa: ANN401 - httpx' own
+    ) -> None:
+        super().__init__(**options)
+        self._traffic = Traffic(api_name, environment, registry)
+
+
+class InstrumentedClient(_Measured, httpx.Client):
     """An `httpx.Client` whose requests are counted and timed as the collector's probes are.
 
     Any answer below 400 is a success. A request counts once, redirects and authentication included, when its body has
@@ -38,16 +52,6 @@ class InstrumentedClient(httpx.Client):
         registry: Where the metrics are registered; or a `Handover` to the collector.
         options: What `httpx.Client` takes.
     """
-
-    def __init__(
-        self,
-        api_name: str,
-        environment: str | None = None,
-        registry: CollectorRegistry | Handover = REGISTRY,
-        **options: Any,  # noqa: ANN401 - httpx' own
-    ) -> None:
-        super().__init__(**options)
-        self._traffic = Traffic(api_name, environment, registry)
 
     def send(self, request: httpx.Request, *, stream: bool = False, **kwargs: Any) -> httpx.Response:  # noqa: ANN401 - httpx' own
         """Send a request, as every verb does in the end, and count how it went."""
@@ -64,7 +68,7 @@ class InstrumentedClient(httpx.Client):
         return response
 
 
-class InstrumentedAsyncClient(httpx.AsyncClient):
+class InstrumentedAsyncClient(_Measured, httpx.AsyncClient):
     """An `httpx.AsyncClient` whose requests are counted and timed as the collector's probes are.
 
     As `InstrumentedClient`; what your program cancels does not count.
@@ -75,16 +79,6 @@ class InstrumentedAsyncClient(httpx.AsyncClient):
         registry: Where the metrics are registered; or a `Handover` to the collector.
         options: What `httpx.AsyncClient` takes.
     """
-
-    def __init__(
-        self,
-        api_name: str,
-        environment: str | None = None,
-        registry: CollectorRegistry | Handover = REGISTRY,
-        **options: Any,  # noqa: ANN401 - httpx' own
-    ) -> None:
-        super().__init__(**options)
-        self._traffic = Traffic(api_name, environment, registry)
 
     async def send(self, request: httpx.Request, *, stream: bool = False, **kwargs: Any) -> httpx.Response:  # noqa: ANN401 - httpx' own
         """Send a request, as every verb does in the end, and count how it went."""

@@ -35,8 +35,8 @@ Secrets stay out of the file: `${VAR}` is the value of an environment variable, 
 a metric, a log or an error.
 
 The collector is no proxy: it probes what stands in this file and nothing that a request names. A response's body is read up to
-`max_body`, unpacked no further, and never logged. Conditions on bodies are checked between other probes: keep `max_body` small where
-there are some. Behind a `proxy` it is the proxy that looks names up, so that only addresses written as such are refused.
+`max_body`, unpacked no further, and never logged. Conditions on a body of more than
+250 kB are looked at in a process of their own, one at a time. Behind a `proxy` it is the proxy that looks names up, so that only addresses written as such are refused.
 
 The file is loaded again when it or a file that it reads changes, those with secrets and certificates included (a look every five
 seconds; the swapped links of Kubernetes' ConfigMaps and Secrets are seen), on SIGHUP, and on `POST /-/reload` with `COLLECTOR_ENABLE_RELOAD=true`. A file with a mistake is refused: the former configuration stays in

@@ -69,10 +69,7 @@ async def serve(source: Source, settings: Settings, stop: asyncio.Event) -> None
 
 
 def _search_less_for_garbage() -> None:
-    """Have the search for garbage pass over what stays (APIs, metrics, modules), and come after many probes, not each.
-
-    Measured with 1,000 APIs every 15 s (plain, new connections): 1.26 ms of CPU a probe instead of 1.51.
-    """
+    """Have the search for garbage pass over what stays (APIs, metrics, modules), and come after many probes, not each."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)

@@ -17,7 +17,7 @@ from yarl import URL
 from collector.addresses import is_refused
 from collector.secret_values import wrong
 from collector.strict import Strict
-from collector.values import MAX_SECONDS, field_path, web_url
+from collector.values import MAX_SECONDS, UNIT_SECONDS, field_path, web_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ MAX_BYTES: Final = 5_000_000
 _MIN_INTERVAL: Final = 1.0
 _DURATION: Final = re.compile(r"(?:\d{1,9}(?:ms|[smhdw]))+", re.ASCII)
 _PART: Final = re.compile(r"(\d+)(ms|[smhdw])", re.ASCII)
-_UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_UNIT_SECONDS: Final = UNIT_SECONDS | {"d": 86400.0, "w": 604800.0}
 _PARAMETER: Final = "__param_"
 _SHOWN: Final = re.compile(r"(?P<scheme>\w+://)(?:[^/?#]*@)?(?P<rest>[^?#]*)")
 

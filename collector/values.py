@@ -14,7 +14,7 @@ from collector.secret_values import Secret, Text, wrong
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _ONE_UNIT: Final = "write one number and one of ms, s, m, h, such as 90m"
-_UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+UNIT_SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|kB|MB)")
 _UNIT_BYTES: Final = {"B": 1, "kB": 1000, "MB": 1_000_000}
 _TARGET_FILE = re.compile(r"[^*]*(\*[^/]*)?\.(json|yml|yaml|JSON|YML|YAML)")  # Prometheus' own rule
@@ -27,7 +27,7 @@ _MAX_BYTES: Final = 100_000_000
 
 def _seconds(value: object) -> float:
     if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
-        seconds = float(match[1]) * _UNIT_SECONDS[match[2]]
+        seconds = float(match[1]) * UNIT_SECONDS[match[2]]
     elif isinstance(value, int | float) and not isinstance(value, bool):
         seconds = value
     else:
