@@ -27,6 +27,7 @@ _NO_ERRNO: Final = -1
 _WORDS: Final = "a link-local or metadata address; write `allow_link_local: true` if it is meant"
 
 
+@lru_cache(maxsize=10_000)  # the same few at each new connection: it was a thirtieth of a probe
 def is_refused(address: str) -> bool:
     """Return whether a text is an IP address that is link-local or serves a cloud's metadata, however it is written.
 
@@ -37,7 +38,16 @@ def is_refused(address: str) -> bool:
     return found is not None and (found.is_link_local or found in _METADATA)
 
 
-@lru_cache(maxsize=10_000)  # the same few, at each new connection: a thirtieth of a probe
+@lru_cache(maxsize=10_000)
+def is_address(host: str) -> bool:
+    """Return whether a URL's host is an IP address in its usual form, hence no name that is to be looked up."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         found = ipaddress.ip_address(address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 import time
 from functools import partial
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 import aiohttp
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from collector.aiohttp_errors import reason_without_answer
 from collector.contract import PHASES
 from collector.outcome import Outcome
 from collector.phases import PhaseClock
@@ -116,7 +116,7 @@ def _failure(error: BaseException, seconds: float, phases: dict[str, float]) -> 
         case aiohttp.ClientResponseError() if _is_status(error):
             return answer(error.status, _items(error), seconds, phases)
         case aiohttp.ClientError() | OSError():
-            return Outcome(reason_without_answer(error))
+            return Outcome(_reason_without_answer(error))
         case _:  # cancelled, or a mistake in the request
             return None
 
@@ -149,3 +149,15 @@ async def _on_exception(
     _session: aiohttp.ClientSession, measurement: SimpleNamespace, params: aiohttp.TraceRequestExceptionParams
 ) -> None:
     measurement.failed(params.exception)
+
+
+def _reason_without_answer(error: BaseException) -> str:
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "dns"
+        case aiohttp.ClientSSLError() | aiohttp.ClientConnectorCertificateError() | ssl.SSLError():
+            return "tls"
+        case aiohttp.ClientConnectionError() | OSError():
+            return "connect"
+        case _:  # an answer that is no HTTP
+            return "body"

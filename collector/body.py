@@ -1,13 +1,10 @@
-"""Reads an answer's body, no further than a limit, packed or unpacked."""
+"""Unpacks an answer's body, no further than a limit."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    import aiohttp
+from typing import Final
 
 _UNPACKED: Final = {"", "identity"}
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
@@ -17,24 +14,6 @@ _WORTH_A_THREAD: Final = 100_000
 
 class BodyError(Exception):
     """A body is not what it should be; the message is for the log and quotes nothing of it."""
-
-
-async def read_body(response: aiohttp.ClientResponse, limit: int, *, keep: bool) -> bytes:
-    """Read the body to its end and return it as it came; nothing if it need not be kept.
-
-    Raises:
-        BodyError: It is longer than `limit` bytes.
-        aiohttp.ClientError, OSError: It breaks off.
-    """
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > limit:
-            raise BodyError(f"a body of more than {limit} bytes")
-        if keep:
-            chunks.append(chunk)
-    return b"".join(chunks)
 
 
 async def unpacked(body: bytes, encoding: str, limit: int) -> bytes:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import ssl
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -13,6 +14,18 @@ from pydantic import AfterValidator, PrivateAttr, model_validator
 
 from collector.secret_values import ReadableFile, Secret, SecretFile, wrong
 from collector.strict import Strict, given
+
+
+@cache
+def system_trust() -> ssl.SSLContext:
+    """Return what trusts the system's authorities, made once as it takes tens of milliseconds."""
+    return _trust(None)
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    context.set_alpn_protocols(["http/1.1"])  # the one version that probes speak
+    return context
 
 
 def exactly_one(section: Strict, *keys: str) -> None:
@@ -106,7 +119,7 @@ class Tls:
         Raises:
             OSError: A file cannot be read, or (`ssl.SSLError`) is not what it should be.
         """
-        context = ssl.create_default_context(cafile=self.ca_file)
+        context = _trust(self.ca_file)
         if self.cert_file:
             # An empty password, lest an encrypted key asks for one on the terminal.
             context.load_cert_chain(self.cert_file, self.key_file, password="")

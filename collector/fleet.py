@@ -61,7 +61,7 @@ class Fleet:
         for number, api in enumerate(api for name, api in wanted.items() if name not in self._running):
             self._start(api)
             await _let_others_work(number)
-        await self._prober.close_unused(apis)
+        self._prober.close_unused(apis)
 
     async def stop(self) -> None:
         """Probe nothing any more."""

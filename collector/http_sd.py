@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 
 from collector.addresses import guarded_socket
-from collector.body import BodyError, read_body, unpacked
+from collector.body import BodyError, unpacked
 from collector.errors import system_words
 from collector.resolver import ThreadPerLookupResolver
 from collector.target_groups import MAX_BYTES, Target, TargetError, parse_json, read_targets
@@ -90,7 +90,7 @@ class HttpFinder:
                 raise TargetError(f"status {answer.status} instead of 200")
             if not _JSON.fullmatch(answer.headers.get("Content-Type", "").strip()):
                 raise TargetError("a Content-Type that is not application/json")
-            body = await read_body(answer, MAX_BYTES, keep=True)
+            body = await _read(answer)
             return await unpacked(body, answer.headers.get("Content-Encoding", ""), MAX_BYTES)
 
     def _session(self) -> aiohttp.ClientSession:
@@ -107,6 +107,17 @@ class HttpFinder:
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=False,  # a small body can unpack into gigabytes
         )
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in answer.content.iter_any():
+        size += len(chunk)
+        if size > MAX_BYTES:
+            raise BodyError(f"a body of more than {MAX_BYTES} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _list(finder: HttpFinder) -> object:

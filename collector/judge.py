@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from collector.body import BodyError, unpacked
 from collector.contents import Contents
@@ -14,18 +14,9 @@ from collector.values import statuses_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from collector.answer import Answer
     from collector.api import Step
     from collector.body_judge import BodyJudge
-    from collector.connection import TimedResponse
-
-
-class Arrived(NamedTuple):
-    """What came: its body, empty if nobody looks at it, what went wrong with it on the way, and the seconds it all took."""
-
-    response: TimedResponse
-    body: bytes
-    problem: str | None
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +36,31 @@ class Verdict:
     lifetime: float = 0.0
 
 
-async def judge(step: Step, arrived: Arrived, max_body: int, bodies: BodyJudge) -> Verdict:
+async def judge(step: Step, answer: Answer, max_body: int, bodies: BodyJudge) -> Verdict:
     """Return what an answer is.
 
     Args:
         step: What the answer has to be.
-        arrived: The answer.
+        answer: The answer.
         max_body: Bytes that are unpacked of its body at most.
         bodies: Who looks at bodies.
     """
-    status = arrived.response.status
+    status = answer.status
     if not step.expects(status):
         detail = f"status {status}, expected {statuses_text(step.expected_status)}"
         return Verdict(reason_for_status(status), detail)
-    if arrived.problem:
-        return Verdict("body", arrived.problem)
-    return await _content(step, arrived, max_body, bodies) if step.needs_body or step.take else Verdict(None)
+    if answer.problem:
+        return Verdict("body", answer.problem)
+    return await _content(step, answer, max_body, bodies) if step.needs_body or step.take else Verdict(None)
 
 
-async def _content(step: Step, arrived: Arrived, max_body: int, bodies: BodyJudge) -> Verdict:
-    headers, charset = arrived.response.headers, arrived.response.charset or "utf-8"
+async def _content(step: Step, answer: Answer, max_body: int, bodies: BodyJudge) -> Verdict:
+    headers, charset = answer.headers, answer.charset or "utf-8"
     packed = (
         headers.get("Content-Encoding", "") if step.needs_body else ""
     )  # which HEAD says of a body it lacks
     try:
-        plain = await unpacked(arrived.body, packed, max_body)
+        plain = await unpacked(answer.body, packed, max_body)
     except BodyError as error:
         return Verdict("body", str(error))
     wanted = [source.header for source in step.take.values() if source.header]

@@ -1,4 +1,4 @@
-"""What the steps of one API have taken from answers and may use again, until it expires."""
+"""What probes of one API use again: what its steps have taken from answers, until it expires, and requests that never change."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from collector.request import Request
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -16,9 +18,14 @@ class _Entry:
 
 
 class Kept:
-    """The memory of one API's probes; it has no repr that shows a value."""
+    """The memory of one API's probes; it has no repr that shows a value.
+
+    Attributes:
+        requests: What is sent for steps that have nothing to fill in, by their names.
+    """
 
     def __init__(self) -> None:
+        self.requests: dict[str, Request] = {}
         self._entries: dict[str, _Entry] = {}
         self._certificates: dict[str, float] = {}
 

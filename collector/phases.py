@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextvars import ContextVar
-from typing import Final
 
 from collector.contract import PHASES
 
@@ -31,7 +29,3 @@ class PhaseClock:
         """End the present phase and return the seconds since the start."""
         self.enter(self._phase, at)
         return self._since - self.started
-
-
-PRESENT: Final[ContextVar[PhaseClock]] = ContextVar("PRESENT")
-"""The clock of the probe under way. Its connector and its resolver drive it: aiohttp's tracing cost a tenth of a probe."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from itertools import accumulate, islice
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 from prometheus_client.exposition import choose_encoder, generate_latest
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     Encode = Callable[[Collector], bytes]
 
 _PIECE_SECONDS: Final = 0.001
+_AT_A_TIME: Final = 20
+"""Children between two looks at the clock."""
+_GO_EXPONENTS: Final = 1e6
+"""From here on Go spells numbers with exponents; below it does as Python does."""
 _END: Final = b"# EOF\n"
 """What OpenMetrics ends with."""
 
@@ -64,54 +68,71 @@ class PiecewiseRegistry(CollectorRegistry):
 
 
 class _Family:
-    """A metric with labels, and how each of its lines begins."""
+    """A metric with labels, and the lines of each child without the values."""
 
     def __init__(self, metric: MetricWrapperBase) -> None:
         self._metric = metric
-        self._heads: dict[Sequence[str], list[str]] = {}
+        self._read = _reader(metric)
+        self._lines: dict[Sequence[str], str] = {}
 
     async def encode(self, encode: Encode) -> AsyncIterator[bytes]:
         """Give the metric's lines in pieces, with other work in between."""
         yield encode(_Fixed(self._metric.describe())).removesuffix(_END)
         with self._metric._lock:  # noqa: SLF001 - see PiecewiseRegistry
             children = dict(self._metric._metrics)  # noqa: SLF001
-        heads = {labels: known for labels, known in self._heads.items() if labels in children}
-        self._heads = heads
         lines: list[str] = []
         began = time.perf_counter()
-        for labels, child in children.items():
-            if labels not in heads:
-                heads[labels] = self._spell(labels, child._child_samples())  # noqa: SLF001
-            lines += map(str.__add__, heads[labels], map(_spelled, _values(child)))
+        pending = iter(children.items())
+        while some := list(islice(pending, _AT_A_TIME)):
+            lines += [_filled(self._known(labels, child), self._read(child)) for labels, child in some]
             if time.perf_counter() - began > _PIECE_SECONDS:
                 yield "".join(lines).encode()
                 lines.clear()
                 await asyncio.sleep(0)
                 began = time.perf_counter()
         yield "".join(lines).encode()
+        if len(self._lines) > len(children):
+            self._lines = {labels: known for labels, known in self._lines.items() if labels in children}
 
-    def _spell(self, values: Sequence[str], samples: Iterable[Sample]) -> list[str]:
+    def _known(self, labels: Sequence[str], child: MetricWrapperBase) -> str:
+        known = self._lines.get(labels)
+        if known is None:
+            known = self._lines[labels] = self._spell(labels, child._child_samples())  # noqa: SLF001
+        return known
+
+    def _spell(self, values: Sequence[str], samples: Iterable[Sample]) -> str:
+        """Return the child's lines with `%s` in the places of their values."""
         labels = dict(zip(self._metric._labelnames, values, strict=True))  # noqa: SLF001
         (family,) = self._metric.describe()
         for sample in samples:
-            family.add_sample(family.name + sample.name, {**labels, **sample.labels}, 0.0)
-        lines = generate_latest(_Fixed([family])).decode().split("\n")
-        return [line.removesuffix("0.0") for line in lines if line and not line.startswith("#")]
+            if (
+                sample.name != "_created"
+            ):  # which nobody reads, but which a registry of prometheus-client may have
+                family.add_sample(family.name + sample.name, {**labels, **sample.labels}, 0.0)
+        lines = generate_latest(_Fixed([family])).decode().replace("%", "%%").split("\n")
+        heads = [line.removesuffix("0.0") for line in lines if line and not line.startswith("#")]
+        return "".join(f"{head}%s\n" for head in heads)
 
 
-def _values(child: MetricWrapperBase) -> list[float]:
-    """What its samples hold, without making them: that was half of what a scrape took."""
-    if isinstance(child, Summary):
-        return [child._count.get(), child._sum.get()]  # noqa: SLF001
-    if not isinstance(child, Histogram):
-        return [child._value.get()]  # type: ignore[attr-defined] # noqa: SLF001 - a counter or a gauge
-    counts = list(accumulate(bucket.get() for bucket in child._buckets))  # noqa: SLF001
-    return [*counts, counts[-1], child._sum.get()]  # noqa: SLF001
+def _reader(metric: MetricWrapperBase) -> Callable[[Any], tuple[float, ...]]:
+    """Return what reads a child's values without making samples of them: that was half of what a scrape took."""
+    if isinstance(metric, Histogram):
+        return _of_histogram
+    if isinstance(metric, Summary):
+        return lambda child: (child._count.get(), child._sum.get())  # noqa: SLF001
+    return lambda child: (child._value.get(),)  # noqa: SLF001 - a counter or a gauge
 
 
-def _spelled(value: float) -> str:
-    # Go goes over to exponents at a million.
-    return f"{value!r}\n" if abs(value) < 1e6 else f"{floatToGoString(value)}\n"  # type: ignore[no-untyped-call]
+def _of_histogram(child: Histogram) -> tuple[float, ...]:
+    counts = list(accumulate([bucket.get() for bucket in child._buckets]))  # noqa: SLF001
+    return *counts, counts[-1], child._sum.get()  # noqa: SLF001
+
+
+def _filled(lines: str, values: tuple[float, ...]) -> str:
+    """Put the values into their places; the last two may be so great, and only they, that they need Go's spelling."""
+    if all(-_GO_EXPONENTS < value < _GO_EXPONENTS for value in values[-2:]):
+        return lines % values
+    return lines % tuple(map(floatToGoString, values))
 
 
 class _Fixed(Collector):

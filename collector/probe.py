@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
-
-import aiohttp
+from typing import TYPE_CHECKING, Final, Self
 
 from collector.addresses import is_refused
-from collector.aiohttp_errors import reason_without_answer
-from collector.body import BodyError, read_body
 from collector.body_judge import BodyJudge
-from collector.errors import system_words
-from collector.judge import Arrived, judge
+from collector.judge import judge
 from collector.kept import Kept
 from collector.outcome import Outcome
-from collector.phases import PRESENT, PhaseClock
+from collector.phases import PhaseClock
+from collector.probe_failure import ProbeFailure
 from collector.quota import parse_quotas
-from collector.request import RedirectError, Request
 from collector.restraint import parse_retry_after
 from collector.transport import Transport
 from collector.walk import Answered, Walk
@@ -28,18 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
+    from collector.answer import Answer
     from collector.api import Api, Step
-    from collector.connection import TimedResponse
     from collector.judge import Verdict
+    from collector.request import Request
 
 _MAX_REDIRECTS: Final = 10
-
-
-class _Ask(NamedTuple):
-    """One step of an API, which is the API itself if it has no others."""
-
-    api: Api
-    step: Step
 
 
 class Prober:
@@ -60,11 +49,11 @@ class Prober:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bodies.close()
-        await self._transport.close()
+        self._transport.close()
 
-    async def close_unused(self, apis: Iterable[Api]) -> None:
+    def close_unused(self, apis: Iterable[Api]) -> None:
         """Give up what only other APIs than these have needed."""
-        await self._transport.close_unused(apis)
+        self._transport.close_unused(apis)
 
     async def probe(self, api: Api, kept: Kept | None = None) -> Outcome:
         """Send an API's requests and return how it went; every failure of the network or the API is an outcome.
@@ -76,85 +65,52 @@ class Prober:
         deadline = asyncio.get_running_loop().time() + api.timeout
         walk = Walk(api, kept or Kept(), deadline)
         while step := walk.next_step():
-            walk.add(step, await self._ask(_Ask(api, step), walk.values, deadline))
+            walk.add(step, await self._ask(step, walk.request(step), deadline))
         return walk.outcome()
 
-    async def _ask(self, ask: _Ask, values: Mapping[str, str], deadline: float) -> Answered:
+    async def _ask(self, step: Step, request: Request, deadline: float) -> Answered:
         """Send one step's request, and those that redirects lead to."""
         clock = PhaseClock()
         sent = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout_at(deadline):
-                arrived = await self._follow(ask, Request.of(ask.step, values), clock)
+                answer = await self._follow(request, clock, keep_body=step.needs_body)
         except TimeoutError:
             waited = clock.stop()
-            detail = f"no answer within {ask.api.timeout:g} s"
+            detail = f"no answer within {request.api.timeout:g} s"
             return Answered(Outcome("timeout", waited, clock.seconds, detail=detail))
-        except (aiohttp.ClientError, OSError) as error:
-            return Answered(Outcome(reason_without_answer(error), detail=_describe(error)))
-        except RedirectError as error:
-            return Answered(Outcome("body", detail=str(error)))
-        verdict = await judge(ask.step, arrived, ask.api.max_body, self._bodies)
-        outcome = _outcome(verdict, arrived, clock.seconds)
+        except ProbeFailure as failure:
+            return Answered(Outcome(failure.reason, detail=failure.detail))
+        waited = clock.stop(answer.last_byte)
+        verdict = await judge(step, answer, request.api.max_body, self._bodies)
+        outcome = _outcome(verdict, answer, waited, clock.seconds)
         # From the sending on, which was before the answer was made: never used for longer than it is good.
-        return Answered(outcome, arrived.response.status, verdict.taken, sent + verdict.lifetime)
+        return Answered(outcome, answer.status, verdict.taken, sent + verdict.lifetime)
 
-    async def _follow(self, ask: _Ask, request: Request, clock: PhaseClock) -> Arrived:
+    async def _follow(self, request: Request, clock: PhaseClock, *, keep_body: bool) -> Answer:
         for _ in range(_MAX_REDIRECTS + 1):
-            arrived = await self._send(ask, request, clock)
-            following = request.after(arrived.response) if ask.api.follow_redirects else None
+            answer = await self._transport.send(request, clock, keep_body=keep_body)
+            clock.enter("transfer", answer.first_byte)
+            following = request.after(answer) if request.api.follow_redirects else None
             if following is None:
-                return arrived
-            clock.enter("connect")
+                return answer
+            clock.enter("connect", answer.last_byte)
             request = following
             # Neither a proxy would refuse it, nor can all names be decoded that one may be led to.
-            if not ask.api.allow_link_local and is_refused(request.url.raw_host or ""):
-                raise RedirectError("a redirect to a link-local or metadata address")
-        raise RedirectError(f"more than {_MAX_REDIRECTS} redirects")
-
-    async def _send(self, ask: _Ask, request: Request, clock: PhaseClock) -> Arrived:
-        PRESENT.set(clock)
-        async with self._transport.session(ask.api).request(
-            request.method,
-            request.url,
-            headers=request.headers,
-            data=request.body,
-            proxy=ask.api.proxy,
-            allow_redirects=False,
-        ) as answer:
-            response = cast("TimedResponse", answer)
-            body, problem = await _read(ask, response)
-            first_byte, last_byte = response.take_times()
-        clock.enter("transfer", first_byte)
-        return Arrived(response, body, problem, clock.stop(last_byte))
+            if not request.api.allow_link_local and is_refused(request.url.raw_host or ""):
+                raise ProbeFailure("body", "a redirect to a link-local or metadata address")
+        raise ProbeFailure("body", f"more than {_MAX_REDIRECTS} redirects")
 
 
-async def _read(ask: _Ask, response: TimedResponse) -> tuple[bytes, str | None]:
-    """Return the body, empty if nobody looks at it, and what is wrong with it."""
-    try:
-        return await read_body(response, ask.api.max_body, keep=ask.step.needs_body), None
-    except BodyError as error:
-        return b"", str(error)
-    except (aiohttp.ClientError, OSError) as error:
-        return b"", f"the body broke off ({_describe(error)})"
-
-
-def _outcome(verdict: Verdict, arrived: Arrived, phases: Mapping[str, float]) -> Outcome:
-    response, now = arrived.response, time.time()
-    retry_after = response.headers.get("Retry-After") if response.status >= 400 else None
+def _outcome(verdict: Verdict, answer: Answer, seconds: float, phases: Mapping[str, float]) -> Outcome:
+    now = time.time()
+    retry_after = answer.headers.get("Retry-After") if answer.status >= 400 else None
     return Outcome(
         verdict.reason,
-        arrived.seconds,
+        seconds,
         phases,
-        parse_quotas(response.headers.items(), now),
-        response.certificate_expiry,
+        parse_quotas(answer.headers.items(), now),
+        answer.certificate_expiry,
         parse_retry_after(retry_after, now),
         verdict.detail,
     )
-
-
-def _describe(error: Exception) -> str:
-    # The text of an aiohttp error may hold the URL, and the URL a key.
-    if isinstance(error, aiohttp.ClientResponseError):
-        return "the answer is no valid HTTP"
-    return system_words(error) if isinstance(error, OSError) else type(error).__name__

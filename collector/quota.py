@@ -17,6 +17,7 @@ DEFAULT_QUOTA: Final = "requests"
 _HEADER: Final = re.compile(
     r"x-ratelimit-(?:(?P<quota>.{1,64})-)?(?P<part>limit|remaining|reset)", re.IGNORECASE
 )
+_PREFIX: Final = "x-ratelimit-"
 _NUMBER: Final = re.compile(r"\s*(-?\d{1,15}(?:\.\d{1,9})?)")
 _EARLIEST_UNIX_TIME: Final = 1e9
 _EARLIEST_UNIX_MILLISECONDS: Final = 1e12
@@ -48,6 +49,10 @@ def parse_quotas(headers: Iterable[tuple[str, str]], now: float) -> tuple[Quota,
     """
     quotas: dict[str, Quota] = {}
     for header, value in headers:
+        if not header.lower().startswith(
+            _PREFIX
+        ):  # as nearly all: the expressions below would be a fiftieth of a probe
+            continue
         name, number = _HEADER.fullmatch(header), _NUMBER.match(value)
         if name and number:
             label = (name["quota"] or DEFAULT_QUOTA).lower()

@@ -76,7 +76,7 @@ def web_url(text: str) -> str:
 
 
 def _proxy_url(text: str) -> str:
-    if not text.startswith("http://"):  # aiohttp speaks no TLS within TLS on every loop
+    if not text.startswith("http://"):  # not every event loop speaks TLS within TLS
         raise wrong("not an http:// URL")
     return web_url(text)
 

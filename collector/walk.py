@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from collector.outcome import Outcome, step_reason
+from collector.request import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,7 @@ class Walk:
     """
 
     def __init__(self, api: Api, kept: Kept, deadline: float) -> None:
-        self.values: dict[str, str] = {}
+        self._values: dict[str, str] = {}
         self._api = api
         self._kept = kept
         self._deadline = deadline
@@ -63,16 +64,25 @@ class Walk:
             step = self._pending.popleft()
             if step.cache is None or (known := self._kept.values(step.name, self._deadline)) is None:
                 return step
-            self.values |= known
+            self._values |= known
             self._from_before.add(step.name)
         return None
+
+    def request(self, step: Step) -> Request:
+        """Return what is sent for a step."""
+        if known := self._kept.requests.get(step.name):
+            return known
+        request = Request.of(self._api, step, self._values)
+        if not any(step.places()):
+            self._kept.requests[step.name] = request
+        return request
 
     def add(self, step: Step, answered: Answered) -> None:
         """Take note of how a step went."""
         self._sent.append((step, answered))
         if answered.outcome.reason is None:
             taken = {f"{step.name}.{name}": value for name, value in answered.taken.items()}
-            self.values |= taken
+            self._values |= taken
             if step.cache is not None:
                 self._kept.keep(step.name, taken, answered.expires)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from typing import TYPE_CHECKING, Literal
@@ -13,11 +14,12 @@ from aiohttp import web
 
 from collector.api import Api
 from collector.credentials import TlsFiles
+from collector.probe import Prober
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from collector.probe import Prober
     from tests.collector.conftest import Serve, ServeRaw
 
 pytestmark = pytest.mark.integration
@@ -114,6 +116,82 @@ async def test_proxy(serve_raw: ServeRaw, prober: Prober) -> None:
     outcome = await prober.probe(Api("A", "http://api.invalid/", proxy=await serve_raw(proxy)))
     assert (outcome.reason, asked) == (None, [b"asked"])
     assert outcome.response_time == pytest.approx(sum(outcome.phases.values()))
+
+
+@contextlib.asynccontextmanager
+async def tunnelling(answer: bytes, target: str) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Run a proxy that answers CONNECT so, and leads to the target if it agrees; give its URL and what it was asked."""
+    asked: list[bytes] = []
+    host, port = target.removeprefix("https://").strip("/").split(":")
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+        writer.close()
+
+    async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer)
+        if b" 200 " in answer:
+            far_reader, far_writer = await asyncio.open_connection(host, int(port))
+            await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+        writer.close()
+
+    async with await asyncio.start_server(on_connection, "127.0.0.1", 0) as server:
+        yield f"http://me:pass%20word@127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.0 200 Connection established\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+    ],
+)
+async def test_tls_through_a_proxy(
+    serve: Serve, authority: trustme.CA, tls: ssl.SSLContext, answer: bytes, *, reuse: bool
+) -> None:
+    """A proxy makes way for TLS, sees no more than host and port, and an API's own secrets stay between it and us."""
+    seen: Seen = []
+    target = await serve(noting(seen), tls)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    async with tunnelling(answer, target) as (proxy, asked), Prober(trust) as prober:
+        api = Api("A", f"{target}there", headers={"X-Key": "k"}, proxy=proxy, reuse_connection=reuse)
+        outcomes = [await prober.probe(api) for _ in range(2)]
+    for outcome in outcomes:
+        assert outcome.reason is None
+        assert outcome.certificate_expiry is not None
+        assert outcome.response_time == pytest.approx(sum(outcome.phases.values()))
+    host = target.removeprefix("https://").strip("/").encode()
+    question = b"CONNECT %b HTTP/1.1\r\nHost: %b\r\nProxy-Authorization: Basic bWU6cGFzcyB3b3Jk\r\n\r\n" % (
+        host,
+        host,
+    )
+    assert asked == [question] * (1 if reuse else 2)
+    assert seen == [("GET", "k", "")] * 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", ("connect", "the proxy answered 407")),
+        (b"HTTP/1.1 301 No\r\nLocation: http://127.0.0.1/\r\n\r\n", ("connect", "the proxy answered 301")),
+        (b"what?\r\n\r\n", ("body", "the answer is no valid HTTP")),
+        (b"", ("connect", "the connection was closed before the answer")),
+    ],
+)
+async def test_a_proxy_that_refuses(
+    serve: Serve, prober: Prober, tls: ssl.SSLContext, answer: bytes, expected: tuple[str, str]
+) -> None:
+    """What the proxy says instead of making way is an error of the connection, and no redirect of the API."""
+    async with tunnelling(answer, await serve(noting([]), tls)) as (proxy, _):
+        outcome = await prober.probe(Api("A", "https://api.invalid/", proxy=proxy, follow_redirects=True))
+    assert (outcome.reason, outcome.detail) == expected
 
 
 async def test_ipv6(prober: Prober) -> None:

@@ -94,6 +94,7 @@ async def test_a_removed_api_is_shown_no_more() -> None:
 async def test_other_work_goes_on_while_metrics_are_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A scrape of many APIs does not hold up their probes: it lets others work after each piece."""
     monkeypatch.setattr(piecewise, "_PIECE_SECONDS", 0.0)
+    monkeypatch.setattr(piecewise, "_AT_A_TIME", 1)
     registry = PiecewiseRegistry()
     probed(registry, *map(str, range(50)))
     turns = 0
@@ -113,6 +114,7 @@ async def test_other_work_goes_on_while_metrics_are_encoded(monkeypatch: pytest.
 async def test_the_times_of_steps_hold_nothing_up_either(monkeypatch: pytest.MonkeyPatch) -> None:
     """The summaries of thousands of steps are shown in pieces, too."""
     monkeypatch.setattr(piecewise, "_PIECE_SECONDS", 0.0)
+    monkeypatch.setattr(piecewise, "_AT_A_TIME", 1)
     registry = PiecewiseRegistry()
     seconds = Summary("step_seconds", "Time.", ["step"], registry=registry)
     for step in range(50):

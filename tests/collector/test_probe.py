@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from collector.api import Api
-from collector.connection import TimedProtocol
+from collector.http_connection import HttpConnection
 from collector.probe import Prober
 from collector.quota import Quota
 
@@ -91,13 +91,13 @@ async def test_time_is_taken_where_bytes_arrive(
     serve: Serve, prober: Prober, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An event loop that is busy after the last byte has come does not make the API look slow."""
-    arrived = TimedProtocol.data_received
+    arrived = HttpConnection.data_received
 
-    def then_busy(self: TimedProtocol, data: bytes) -> None:
+    def then_busy(self: HttpConnection, data: bytes) -> None:
         arrived(self, data)
         time.sleep(0.2)
 
-    monkeypatch.setattr(TimedProtocol, "data_received", then_busy)
+    monkeypatch.setattr(HttpConnection, "data_received", then_busy)
     started = time.perf_counter()
     outcome = await prober.probe(api(await serve(ok)))
     assert outcome.response_time is not None
@@ -183,7 +183,10 @@ async def test_certificate_expiry(serve: Serve, authority: trustme.CA) -> None:
 @pytest.mark.parametrize(
     ("answer", "detail"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nshort", "the body broke off (ClientPayloadError)"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nshort",
+            "the body broke off (the connection was closed)",
+        ),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n" + b"." * 60, "a body of more than 50 bytes"),
         (b"gopher? no\r\n\r\n", "the answer is no valid HTTP"),
     ],

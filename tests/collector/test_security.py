@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     from collector.probe import Prober
     from tests.collector.conftest import Serve
 
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    """Let nobody see what another test has found out about an address."""
+    is_refused.cache_clear()
+    yield
+    is_refused.cache_clear()
+
+
 REFUSED = "a link-local or metadata address; write `allow_link_local: true` if it is meant"
 
 
@@ -82,8 +91,13 @@ def metadata_server() -> Iterator[str]:
 @pytest.fixture
 def metadata(metadata_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let that address be one of metadata, so that nothing leaves the machine if the guard fails."""
-    monkeypatch.setattr(addresses, "_METADATA", {ipaddress.ip_address("127.0.0.2")})
+    refuse(monkeypatch, "127.0.0.2")
     return metadata_server
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Make an address of loopback one of metadata for the rest of the test."""
+    monkeypatch.setattr(addresses, "_METADATA", {ipaddress.ip_address(address)})
 
 
 @pytest.mark.integration
@@ -149,7 +163,7 @@ async def test_what_is_allowed_is_probed(
         return web.Response()
 
     url = await serve(answer)
-    monkeypatch.setattr(addresses, "_METADATA", {ipaddress.ip_address("127.0.0.1")})
+    refuse(monkeypatch, "127.0.0.1")
     assert (await prober.probe(Api("A", url))).detail == REFUSED
     assert (await prober.probe(Api("A", url, allow_link_local=True))).reason is None
 
