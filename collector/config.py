@@ -17,6 +17,7 @@ from collector.config_file import ApisFile, FileSd, HttpSd
 from collector.errors import ConfigError, Problem
 from collector.impossible import wrong_expectations
 from collector.parents import wrong_parents
+from collector.place_checks import misplaced
 from collector.resolve import all_settings, merged, resolved
 from collector.secret_values import Surroundings
 from collector.seen_files import SeenFiles
@@ -71,7 +72,15 @@ def load_config(
     apis = tuple(resolved(file.defaults, entry) for entry in file.apis)
     over_http = tuple(_source(found, surroundings.folder) for found in file.http_sd)
     in_files = tuple(_source(found, surroundings.folder) for found in file.file_sd)
-    checks = (_duplicates, _long_timeouts, _refused, wrong_expectations, wrong_parents, wrong_steps)
+    checks = (
+        _duplicates,
+        _long_timeouts,
+        _refused,
+        wrong_expectations,
+        wrong_parents,
+        wrong_steps,
+        misplaced,
+    )
     wrong = [found for check in checks for found in check(apis, document)]
     wrong += wrong_sources({"http_sd": over_http, "file_sd": in_files}, apis, document)
     wrong += empty_values(document)

@@ -51,8 +51,8 @@ write a credential that is for one host at the step that needs it.
   reasons, a sum and a count) instead of the eight reasons without a step. The certificate that ends first counts, and of quotas
   of the same name the one with the fewest requests left; a 429 of any step, or its `Retry-After`, pauses the API.
 - **Kept**: while what a step took is kept (`cache`), the step is not sent. It is kept for the time stated, counted from when its
-  request was sent, and used only if it lasts until the probe's timeout; so it is never used when it has expired. If a step that
-  uses it is answered 401, it is thrown away, the step that gave it is sent again, and then the refused one, once, all in the
+  request was sent, and used only if it lasts until the probe's timeout; so it is never used when it has expired, and a duration not above interval and timeout
+  together, with which it never would be, is refused. If a step that uses it is answered 401, it is thrown away, the step that gave it is sent again, and then the refused one, once, all in the
   same probe, as a client does whose token was revoked. A reload that leaves the API as it was keeps what is kept; a changed API
   starts without, and so does a restarted collector.
 - **Sent**: a value goes nowhere but where its `${{step.value}}` stands: in the `url` behind the host, percent-encoded; in

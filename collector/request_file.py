@@ -12,7 +12,6 @@ from collector.credentials import BasicAuth, Bearer, RapidApi
 from collector.secret_values import Text, wrong
 from collector.strict import Strict, given
 from collector.take import Source
-from collector.template import places, template
 from collector.values import Cache, Headers, Name, Statuses, WebUrl
 
 
@@ -37,7 +36,7 @@ class RequestSettings(Strict):
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] = "GET"
     """The HTTP method."""
     headers: Headers = Field(default={})
-    """Request headers; an API's own are added to those of the defaults, or replace them. `${VAR}` is filled in."""
+    """Request headers; an API's own are added to those of the defaults, or replace them. `${VAR}` is filled in. Not `Content-Length` and `Transfer-Encoding`, which follow from the body."""
     body: Text | None = None
     """The request's body, sent as UTF-8. `${VAR}` is filled in."""
     rapidapi: RapidApi | None = None
@@ -74,11 +73,4 @@ class StepEntry(RequestSettings):
     def _something_to_cache(self) -> Self:
         if self.cache is not None and not self.take:
             raise wrong("`cache` without `take`", "write what is kept below `take:`, or leave out `cache`")
-        return self
-
-    @model_validator(mode="after")
-    def _nothing_taken_in_basic_auth(self) -> Self:
-        auth = self.basic_auth
-        if auth and any(places(template(text or "")) for text in (auth.username, auth.password)):
-            raise wrong("`${step.value}` in `basic_auth`", "use `bearer` or `headers`, where it is filled in")
         return self

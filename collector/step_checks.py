@@ -22,7 +22,7 @@ _HOST_FROM_ANSWER: Final = re.compile(r"\w+://[^/?#]*\$\{")
 def wrong_steps(apis: Sequence[Api], document: Document) -> Iterator[Problem]:
     """Yield what is wrong with the steps of the APIs; the document knows the lines."""
     for index, api in enumerate(apis):
-        for location, what, remedy in _problems(api.steps):
+        for location, what, remedy in (*_problems(api.steps), *_useless_caches(api)):
             place = ("apis", index, "steps", *location)
             yield Problem(field_path(place), what, remedy, document.line(place))
 
@@ -41,9 +41,23 @@ def _problems(steps: Sequence[Step]) -> Iterator[tuple[Location, str, str]]:
             what = "an answer's value in the host, which would let it choose who is asked"
             yield (number, "url"), what, "write the host out; a value can stand in the path and behind it"
         known |= _values(step)
-    if steps and steps[-1].cache is not None:
-        what = "`cache` at the last step, which is what the probe is for"
-        yield (len(steps) - 1, "cache"), what, "leave it out"
+
+
+def _useless_caches(api: Api) -> Iterator[tuple[Location, str, str]]:
+    needed = api.interval + api.timeout  # what is kept has to last until the end of the next probe
+    for number, step in enumerate(api.steps):
+        if step.cache is None:
+            continue
+        if step is api.steps[-1]:
+            what = "`cache` at the last step, which is what the probe is for"
+            yield (number, "cache"), what, "leave it out"
+        elif isinstance(step.cache, float) and step.cache <= needed:
+            what = f"never used again after {step.cache:g} s, as it must last until the next probe's timeout"
+            yield (
+                (number, "cache"),
+                what,
+                f"write more than {needed:g}s (interval and timeout), or leave it out",
+            )
 
 
 def _values(step: Step) -> set[str]:

@@ -93,6 +93,17 @@ def _header_name(text: str) -> str:
     return text
 
 
+def _sent_header(text: str) -> str:
+    if text.lower() in {
+        "content-length",
+        "transfer-encoding",
+    }:  # anything but our own would break the request
+        raise wrong(
+            "a header that says how the body is sent, which the collector does itself", "leave it out"
+        )
+    return text
+
+
 def _pattern(text: str) -> str:
     try:
         regex.compile(text)
@@ -183,7 +194,7 @@ WebUrl = Annotated[Text, AfterValidator(web_url)]
 ProxyUrl = Annotated[Text, AfterValidator(_proxy_url)]
 TargetFiles = Annotated[list[Annotated[str, AfterValidator(_target_file)]], Field(min_length=1)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
-Headers = dict[HeaderName, Secret]
+Headers = dict[Annotated[HeaderName, AfterValidator(_sent_header)], Secret]
 
 
 def statuses_text(statuses: frozenset[int] | None) -> str:

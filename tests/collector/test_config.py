@@ -66,6 +66,8 @@ MESSAGES = {
         ":5: apis[0].headers.X Key: not a header name; write `Name: value` below `headers:`, numbers in quotes",
         ":6: apis[0].headers.X-Version: input should be a valid string; write `Name: value` below `headers:`, numbers in quotes",
         ":7: apis[0].headers.X-Broken: contains a line break or NUL; remove it, also from the end of the environment variable or within the file",
+        ":8: apis[0].headers.content-length: a header that says how the body is sent, which the collector does itself; leave it out",
+        ":12: http_sd[0].headers.Transfer-Encoding: a header that says how the body is sent, which the collector does itself; leave it out",
     ],
     "bad_method": [
         ":4: apis[0].method: input should be 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE' or 'OPTIONS'; write one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -85,6 +87,19 @@ MESSAGES = {
         ":10: apis[2].depends_on: a circle: 'B' needs 'C' needs 'D' needs 'B'; take one of them out",
         ":13: apis[3].depends_on: a circle: 'C' needs 'D' needs 'B' needs 'C'; take one of them out",
         ":16: apis[4].depends_on: a circle: 'D' needs 'B' needs 'C' needs 'D'; take one of them out",
+    ],
+    "bad_places": [
+        ":2: defaults.headers.X-Session: ${login.session} in `headers` of a request that is no step; write `${NAME}`, without a dot, for an environment variable; a step's value is filled in below `steps:` only",
+        ":5: apis[0].url: ${login.id} in `url` of a request that is no step; write `${NAME}`, without a dot, for an environment variable; a step's value is filled in below `steps:` only",
+        ":8: apis[0].body: ${env.PLACE} in `body` of a request that is no step; write `${NAME}`, without a dot, for an environment variable; a step's value is filled in below `steps:` only",
+        ":10: apis[0].proxy: ${login.proxy} in `proxy`; write `${NAME}`, without a dot, for an environment variable; a step's value is filled in below `steps:` only",
+        ":14: apis[1].basic_auth.password: ${login.password} in `basic_auth`; use `bearer` or `headers` of a step, where it is filled in",
+        ":18: apis[2].bearer.token: ${login.token} in `bearer` of a request that is no step; write `${NAME}`, without a dot, for an environment variable; a step's value is filled in below `steps:` only",
+        ":19: apis[2].rapidapi.key: ${login.key} in `rapidapi` of a request that is no step; write `${NAME}`, without a dot, for an environment variable; a step's value is filled in below `steps:` only",
+        ":21: apis[3].proxy: ${login.proxy} in `proxy`; write `${NAME}`, without a dot, for an environment variable; a step's value is filled in below `steps:` only",
+        ":26: apis[3].steps[0].basic_auth.password: ${login.password} in `basic_auth`; use `bearer` or `headers` of a step, where it is filled in",
+        ":31: http_sd[0].url: ${a.b} in `url` of a request that is no step; write `${NAME}`, without a dot, for an environment variable; a step's value is filled in below `steps:` only",
+        ":32: http_sd[0].settings.body: ${a.b} in `body` of a request that is no step; write `${NAME}`, without a dot, for an environment variable; a step's value is filled in below `steps:` only",
     ],
     "bad_secret_file": [
         ":6: apis[0].rapidapi.key_file: the file nowhere.txt cannot be read (No such file or directory); give the path of a file that the collector may read",
@@ -143,9 +158,8 @@ MESSAGES = {
         ":33: apis[4].steps[0].method: input should be 'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE' or 'OPTIONS'; write one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         ":34: apis[4].steps[1].url: missing; write an address such as `url: https://api.example.com/health`",
         ":35: apis[4].steps[2].url: not a URL; write an address such as `url: https://api.example.com/health`",
-        ":36: apis[4].steps[3]: `${step.value}` in `basic_auth`; use `bearer` or `headers`, where it is filled in",
-        ":38: apis[5].steps: input should be a valid list; write `steps:` and below it up to ten entries with `name:` and `url:`",
-        ":40: apis[6].steps: list should have at most 10 items after validation, not 11; write `steps:` and below it up to ten entries with `name:` and `url:`",
+        ":37: apis[5].steps: input should be a valid list; write `steps:` and below it up to ten entries with `name:` and `url:`",
+        ":39: apis[6].steps: list should have at most 10 items after validation, not 11; write `steps:` and below it up to ten entries with `name:` and `url:`",
     ],
     "bad_tls": [
         ":4: apis[0].tls: a file is no usable certificate or key (NO_CERTIFICATE_OR_CRL_FOUND); give PEM files that fit",
@@ -220,6 +234,10 @@ MESSAGES = {
     ],
     "unknown_top_key": [
         ":1: api: unknown key; did you mean `apis`?",
+    ],
+    "useless_cache": [
+        ":5: apis[0].steps[0].cache: never used again after 70 s, as it must last until the next probe's timeout; write more than 70s (interval and timeout), or leave it out",
+        ":8: apis[0].steps[3].cache: `cache` at the last step, which is what the probe is for; leave it out",
     ],
     "wrong_sources": [
         ":4: http_sd[0].name: duplicate source name 'Inventory'; give each source a name of its own",
@@ -451,3 +469,25 @@ def test_parents(tmp_path: Path) -> None:
           - {name: Gateway, url: 'http://g.example'}
     """
     assert [api.depends_on for api in load(tmp_path, text)] == [("Login", "Gateway"), ("Gateway",), ()]
+
+
+def test_a_secret_may_look_like_the_value_of_a_step(tmp_path: Path) -> None:
+    """What a variable holds is sent as it is, and no error quotes it."""
+    text = "apis: [{name: A, url: 'http://a.example', headers: {X-Key: '${KEY}'}, basic_auth: {username: a, password: '${KEY}'}}]"
+    (api,) = load(tmp_path, text, {"KEY": "${s3cr3t.part}"})
+    assert api.headers["X-Key"] == "${s3cr3t.part}"
+
+
+def test_headers_that_may_be_set(tmp_path: Path) -> None:
+    """Whoever needs another Host, Connection or Accept-Encoding writes it; the length of an answer may be taken."""
+    headers = "{Host: b.example, Connection: Upgrade, Accept-Encoding: identity}"
+    take = "{size: {header: Content-Length}}"
+    (api,) = load(
+        tmp_path,
+        f"apis: [{{name: A, steps: [{{name: a, url: 'http://a.example', headers: {headers}, take: {take}}}]}}]",
+    )
+    assert api.chain[0].headers == {
+        "Host": "b.example",
+        "Connection": "Upgrade",
+        "Accept-Encoding": "identity",
+    }

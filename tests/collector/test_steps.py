@@ -207,7 +207,7 @@ async def test_what_cannot_be_taken_is_an_error_of_its_step(
         asked.append(request.path)
         return web.Response(text=body)
 
-    login = {"name": "login", "take": {"token": take}, "cache": 60}
+    login = {"name": "login", "take": {"token": take}, "cache": 3600}
     kept = Kept()
     outcome = await prober.probe(load(tmp_path, await serve(answer), login, LIST), kept)
     assert (outcome.reason, outcome.detail, asked) == ("login:body", detail, ["/login"])
