@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from collector.file_sd import FileFinder
-from collector.http_sd import HttpFinder
+from collector.finders import finder_of, look
 from collector.merging import merge
-from collector.sources import FileLists
-from collector.target_groups import TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +16,7 @@ if TYPE_CHECKING:
     from collector.api import Api
     from collector.config import Config
     from collector.discovery_metrics import DiscoveryMetrics
+    from collector.finders import Finder
     from collector.fleet import Fleet
     from collector.sources import DiscoverySource
     from collector.target_groups import Target
@@ -27,16 +25,6 @@ _PATIENCE: Final = 5.0
 """Seconds for which a new configuration waits for the sources that it changes, lest their APIs end for a moment."""
 
 _log = logging.getLogger("collector")
-
-
-class Finder(Protocol):
-    """Finds targets; see `HttpFinder` and `FileFinder`."""
-
-    targets: tuple[Target, ...]
-    wait: float
-
-    async def look(self) -> None:
-        """Bring the targets up to date, or raise TargetError."""
 
 
 class _Running(NamedTuple):
@@ -117,7 +105,7 @@ class Discovery:
     def _go_on(self, source: DiscoverySource, former: Finder | None) -> _Running:
         if source.name in self._running:
             return self._running[source.name]._replace(source=source)
-        finder = _finder(source, former)
+        finder = finder_of(source, former)
         self._metrics.add(source.name)
         self._problems[source.name] = None if former is None else self._problems[source.name]
         looked = asyncio.Event()
@@ -127,7 +115,7 @@ class Discovery:
     async def _look_on(self, name: str, finder: Finder, looked: asyncio.Event) -> None:
         while True:
             before = finder.targets
-            problem = await _look(finder)
+            problem = await look(finder)
             self._metrics.looked(name, len(finder.targets), failed=problem is not None)
             _log_change(name, self._problems[name], problem, finder.targets)
             self._problems[name] = problem
@@ -150,24 +138,6 @@ class Discovery:
 
 def _place(source: DiscoverySource) -> object:
     return source.where, source.template.allow_link_local
-
-
-def _finder(source: DiscoverySource, former: Finder | None) -> Finder:
-    allow = source.template.allow_link_local
-    if isinstance(source.where, FileLists):
-        return FileFinder(source.where, allow_link_local=allow, former=former)
-    return HttpFinder(source.where, allow_link_local=allow, former=former)
-
-
-async def _look(finder: Finder) -> str | None:
-    """Return what went wrong, or None."""
-    try:
-        await finder.look()
-    except TargetError as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001 - a defect of ours is told as a failure, and leaves the other sources alone
-        return f"a defect of the collector ({type(error).__name__})"
-    return None
 
 
 def _log_change(name: str, before: str | None, problem: str | None, targets: Sequence[Target]) -> None:

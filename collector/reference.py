@@ -74,8 +74,12 @@ wrong entry, keeps its last list in service (each file of `file_sd` its own), un
 file that no longer fits a pattern takes its APIs with it, one that is named without a `*` and missing is a failure.
 
 An `api_name` is probed once: one of `apis:` goes before one that is found, a source before those below it (`http_sd` before `file_sd`).
-What is left out is counted in `rapidapi_collector_discovery_duplicates` and named in the log. `rapidapi-collector check` and `probe` look at
-no list; `/status` of the running collector says how the last look at each source went.
+What is left out is counted in `rapidapi_collector_discovery_duplicates` and named in the log.
+
+`rapidapi-collector check` reads the lists in files and says how many APIs each source gives, or what is wrong with it, which is an exit
+status of 1; it sends nothing, unless `--lists all` asks `http_sd` too. With `--lists none` it looks at no list: this is for what runs
+before the collector starts, which a bad list does not hinder. `rapidapi-collector probe` looks at all lists, unless it is given names that
+stand in the file; an `http_sd` has 30 s to answer. `/status` of the running collector says how the last look at each source went.
 """
 
 _SECTIONS: Final[tuple[tuple[str, str, type[Strict]], ...]] = (

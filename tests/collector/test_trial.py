@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 import yaml
@@ -28,13 +29,21 @@ SECRET = "s3cr3t"
 
 
 class Paths(BaseHTTPRequestHandler):
-    """Answers `/ok` with 200 and all else with 503."""
+    """Answers `/ok` with 200, `/list` with a list of one API, and all else with 503."""
+
+    asked: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
-        """Answer without a body."""
-        self.send_response(200 if self.path.startswith("/ok") else 503)
-        self.send_header("Content-Length", "0")
+        """Answer as the path says."""
+        self.asked.append(self.path)
+        host = self.headers["Host"]
+        listed = [{"targets": [f"http://{host}/ok"], "labels": {"api_name": "Listed"}}]
+        body = json.dumps(listed).encode() if self.path.startswith("/list") else b""
+        self.send_response(200 if self.path.startswith(("/ok", "/list")) else 503)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -44,7 +53,7 @@ class Paths(BaseHTTPRequestHandler):
 def config(tmp_path: Path) -> Iterator[Path]:
     """Give a configuration with an API that works and one that does not."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Paths)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}"
     apis = [
         {"name": "Good", "url": f"{url}/ok?key={SECRET}"},
@@ -88,18 +97,114 @@ def test_unknown_name(config: Path) -> None:
     assert result.stderr == "rapidapi-collector: no API is named 'Goood'; did you mean 'Good'?\n"
 
 
-def test_lists_are_not_looked_at(config: Path) -> None:
-    """Whoever asks for an API of a list, or tries a file that has lists only, is told that those are not looked at."""
-    lists = "file_sd: [{name: Inventory, files: [targets.yml]}]\n"
-    no_lists = "lists of http_sd and file_sd are not looked at"
-    config.write_text(config.read_text(encoding="utf-8") + lists, encoding="utf-8")
+def with_lists(config: Path, files: str = "[targets.yml]") -> str:
+    """Let the configuration find APIs by a file and over HTTP; return the server's URL."""
+    content = yaml.safe_load(config.read_text(encoding="utf-8"))
+    url: str = content["apis"][0]["url"].partition("/ok")[0]
+    content["file_sd"] = [{"name": "Files", "files": yaml.safe_load(files)}]
+    content["http_sd"] = [{"name": "Inventory", "url": f"{url}/list?key={SECRET}"}]
+    config.write_text(yaml.safe_dump(content), encoding="utf-8")
+    targets = [{"targets": [f"{url}/ok"], "labels": {"api_name": name}} for name in ("Found", "Good")]
+    (config.parent / "targets.yml").write_text(yaml.safe_dump(targets), encoding="utf-8")
+    return url
+
+
+@pytest.mark.parametrize("name", ["Found", "Listed"])
+def test_an_api_of_a_list_is_found(config: Path, name: str) -> None:
+    """An API is probed by its name also where a list names it, in a file or over HTTP."""
+    with_lists(config)
+    result = probe(config, name)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [line.partition(": ")[0] for line in result.stdout.splitlines()] == [f"success {name}"]
+
+
+def test_all_apis_are_those_of_lists_too(config: Path) -> None:
+    """Without a name everything is probed that the collector would probe; a name is probed once."""
+    with_lists(config)
+    found = sorted(line.partition(": ")[0] for line in probe(config).stdout.splitlines())
+    assert found == ["error   'Bad\\nname'", "success Found", "success Good", "success Listed"]
+
+
+def test_no_list_is_asked_for_what_the_file_names(config: Path) -> None:
+    """Whoever tries an API of the file does not wait for a list that fails, nor hear of it."""
+    with_lists(config, "[nowhere.yml]")
+    result = probe(config, "Good")
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_a_list_that_fails_is_told(config: Path) -> None:
+    """A source that fails is named with its reason and without its URL; what the others name is probed, and only `all` has failed."""
+    with_lists(config, "[targets.yml, nowhere.yml]")
+    broken = "rapidapi-collector: the source 'Files' fails: nowhere.yml: no such file\n"
+    result = probe(config, "Found")
+    assert (result.exit_code, result.stderr) == (0, broken)
     result = probe(config, "Goood")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.endswith(f"did you mean 'Good'? ({no_lists})\n")
-    config.write_text(lists, encoding="utf-8")
+    assert result.exit_code == 2
+    assert result.stderr == f"{broken}rapidapi-collector: no API is named 'Goood'; did you mean 'Good'?\n"
+    content = yaml.safe_load(config.read_text(encoding="utf-8")) | {"apis": []}
+    config.write_text(yaml.safe_dump(content), encoding="utf-8")
     result = probe(config)
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == f"{config}: nothing to probe: it names no API, and {no_lists}\n"
+    assert (result.exit_code, result.stderr) == (1, broken)
+    assert "error" not in result.stdout
+
+
+def test_nothing_to_probe(config: Path) -> None:
+    """A file whose lists are empty is said to be so."""
+    config.write_text("file_sd: [{name: Files, files: ['nothing/*.yml']}]", encoding="utf-8")
+    result = probe(config)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", f"{config}: nothing to probe\n")
+
+
+def check(config: Path, *options: str) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(app, ["check", "--config", str(config), *options])
+
+
+HTTP = "source 'Inventory': 1 APIs"
+FILES = "source 'Files': 2 APIs, of which those are left out whose names are taken: 'Good'"
+UNSEEN = "not looked at (--lists all does)"
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ([], [FILES, f"source 'Inventory': {UNSEEN}"]),
+        (["--lists", "all"], [HTTP, FILES]),
+        (["--lists", "none"], [f"source 'Inventory': {UNSEEN}", f"source 'Files': {UNSEEN}"]),
+    ],
+)
+def test_check_says_what_each_source_gives(config: Path, options: list[str], lines: list[str]) -> None:
+    """A check counts the APIs of the lists in files; those over HTTP are asked for only if that is wanted."""
+    with_lists(config)
+    asked = len(Paths.asked)
+    result = check(config, *options)
+    assert (result.exit_code, result.stdout.splitlines()) == (0, [f"{config}: no errors, 2 APIs", *lines])
+    assert len(Paths.asked) - asked == (1 if "all" in options else 0)
+
+
+def test_check_names_a_bad_list(config: Path) -> None:
+    """A list in a file that cannot be used is an error of the check, unless lists are left out of it."""
+    with_lists(config)
+    (config.parent / "targets.yml").write_text("- {target: []}", encoding="utf-8")
+    result = check(config)
+    assert result.exit_code == 1
+    assert "source 'Files': 0 APIs\n" in result.stdout
+    assert (
+        result.stderr
+        == "rapidapi-collector: the source 'Files' fails: targets.yml: [0]: extra inputs are not permitted\n"
+    )
+    assert check(config, "--lists", "none").exit_code == 0
+
+
+def test_check_names_a_list_that_does_not_come(config: Path) -> None:
+    """A list over HTTP that cannot be had is an error where it is asked for, and the key in its URL is not told."""
+    url = with_lists(config)
+    text = config.read_text(encoding="utf-8").replace(f"{url}/list", f"{url}/bad")
+    config.write_text(text, encoding="utf-8")
+    result = check(config, "--lists", "all")
+    assert result.exit_code == 1
+    assert result.stderr == "rapidapi-collector: the source 'Inventory' fails: status 503 instead of 200\n"
+    assert SECRET not in result.output
 
 
 @pytest.mark.parametrize(
