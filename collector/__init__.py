@@ -11,15 +11,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from collector.errors import CollectorError, ConfigError
-from collector.version import __version__
-
 if TYPE_CHECKING:
     from collector.aiohttp_client import aiohttp_trace
+    from collector.errors import CollectorError, ConfigError
     from collector.exposition import shared_registry
     from collector.handover import Handover
     from collector.httpx_client import InstrumentedAsyncClient, InstrumentedClient
     from collector.session import InstrumentedSession
+    from collector.version import __version__
 
 __all__ = [
     "CollectorError",
@@ -33,12 +32,15 @@ __all__ = [
     "shared_registry",
 ]
 
-# Who measures one HTTP client need not load, or have, the others.
+# Who measures one HTTP client need not load, or have, the others; and the collector's process is to begin at once.
 _HOMES = {
+    "CollectorError": "collector.errors",
+    "ConfigError": "collector.errors",
     "Handover": "collector.handover",
     "InstrumentedAsyncClient": "collector.httpx_client",
     "InstrumentedClient": "collector.httpx_client",
     "InstrumentedSession": "collector.session",
+    "__version__": "collector.version",
     "aiohttp_trace": "collector.aiohttp_client",
     "shared_registry": "collector.exposition",
 }

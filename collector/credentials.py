@@ -12,6 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, PrivateAttr, model_validator
 
+from collector.regular_file import read_bytes
 from collector.secret_values import ReadableFile, Secret, SecretFile, wrong
 from collector.strict import Strict, given
 
@@ -158,5 +159,5 @@ class TlsFiles(Strict):
     def _read(self) -> Tls:
         digest = hashlib.sha256()
         for path in (self.ca_file, self.cert_file, self.key_file):
-            digest.update(hashlib.sha256(Path(path).read_bytes()).digest() if path else b"-")
+            digest.update(hashlib.sha256(read_bytes(Path(path))).digest() if path else b"-")
         return Tls(self.ca_file, self.cert_file, self.key_file, digest.hexdigest())

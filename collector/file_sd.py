@@ -7,6 +7,7 @@ import glob
 from typing import TYPE_CHECKING, NamedTuple
 
 from collector.errors import ConfigError
+from collector.regular_file import read_bytes
 from collector.reload import LOOK_EVERY
 from collector.seen_files import stamp
 from collector.target_groups import MAX_BYTES, Target, TargetError, parse_json, read_targets
@@ -101,7 +102,7 @@ def _content(path: Path) -> object:
     if path.stat().st_size > MAX_BYTES:
         raise TargetError(f"more than {MAX_BYTES} bytes")
     if path.suffix.lower() == ".json":
-        return parse_json(path.read_bytes())
+        return parse_json(read_bytes(path))
     try:
         return read_yaml(path).content
     except ConfigError as error:

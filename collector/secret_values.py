@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from collector.regular_file import read_bytes, read_text
 from collector.seen_files import SeenFiles
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _variable(name: str, surroundings: Surroundings) -> str:
         raise wrong(f"both {name} and {name}_FILE are set", "set one of them")
     surroundings.seen.note(Path(file))
     try:
-        return Path(file).read_text(encoding="utf-8").strip()
+        return read_text(Path(file)).strip()
     except OSError as error:
         what = f"the file that {name}_FILE names cannot be read ({error.strerror})"
     except UnicodeDecodeError:
@@ -97,7 +98,7 @@ def _file_path(text: str, info: ValidationInfo) -> str:
     path = surroundings.folder / text
     surroundings.seen.note(path)
     try:
-        path.open("rb").close()
+        read_bytes(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         words = getattr(error, "strerror", None) or "not a path"
         raise wrong(
@@ -108,7 +109,7 @@ def _file_path(text: str, info: ValidationInfo) -> str:
 
 def _content(path: str) -> str:
     try:
-        text = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        text = read_text(Path(path)).rstrip("\r\n")
     except UnicodeDecodeError:
         raise wrong(f"the file {path} is not UTF-8", "save it as UTF-8 text") from None
     except OSError as error:  # it was just there

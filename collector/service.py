@@ -94,8 +94,6 @@ def run(config: Path, settings: Settings) -> None:
         ConfigError: The configuration is refused at the start.
         ListenError: The settings' host and port cannot be had.
     """
-    if hasattr(signal, "SIGHUP"):  # which would end the process until there is something to load again
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     disable_created_metrics()  # type: ignore[no-untyped-call] # three more series for each API, which nothing reads
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_serve_until_signal(config, settings))

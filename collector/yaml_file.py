@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from collector.errors import ConfigError, Problem
+from collector.regular_file import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,7 +72,7 @@ def read_yaml(path: Path) -> Document:
             which may hold secrets.
     """
     try:
-        return _parse(path.read_text(encoding="utf-8"))
+        return _parse(read_text(path))
     except OSError as error:
         problem = Problem("", f"cannot be read ({error.strerror})", "give the path of the file with --config")
     except UnicodeDecodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -56,6 +57,33 @@ def test_bad_environment(environ: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Settings.from_environ(environ)
     assert str(caught.value) == message
+
+
+def _checked(path: Path, **environ: str) -> list[str]:
+    """Return what `check` complains of; a hanging one fails the test."""
+    command = [sys.executable, "-m", "collector", "check", "--config", str(path)]
+    told = subprocess.run(
+        command, env=os.environ | environ, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert told.returncode == 1
+    return told.stderr.splitlines()
+
+
+def test_a_pipe_is_no_configuration(tmp_path: Path) -> None:
+    """A named pipe is refused wherever a file is meant, instead of waited for: as the configuration, or for a secret."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert f"{pipe}: cannot be read (not a regular file)" in _checked(pipe)[0]
+    config = tmp_path / "apis.yml"
+    config.write_text(
+        "apis:\n"
+        "  - {name: A, url: 'https://a.example', bearer: {token_file: pipe}}\n"
+        "  - {name: B, url: 'https://b.example', tls: {ca_file: pipe}}\n"
+        "  - {name: C, url: 'https://c.example', bearer: {token: '${KEY}'}}\n"
+    )
+    told = _checked(config, KEY_FILE=str(pipe))
+    assert [line.split("(")[-1].split(")")[0] for line in told] == ["not a regular file"] * 3
+    assert ["token_file" in told[0], "ca_file" in told[1], "KEY_FILE" in told[2]] == [True] * 3
 
 
 def test_handover_folder(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import gzip
 import json
 import os
 import socket
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -147,6 +147,17 @@ async def test_http_sd(setup: Setup, serve: Serve) -> None:
             assert SECRET not in str(probe.rel_url)
         parents = {"environment": "test", "api_name": f"{url}one", "parent": "Gateway"}
         assert setup.registry.get_sample_value(contract.PARENT_INFO.name, parents) == 1
+
+
+async def test_own_headers_replace_ours(setup: Setup, serve: Serve) -> None:
+    """A header of the source replaces one that is sent anyway, in whichever case it is written; none is sent twice."""
+    async with inventory(serve) as (server, url):
+        own = "{user-agent: me, ACCEPT: '*/*', accept-Encoding: identity}"
+        await setup.apply(http_sd(f"{url}list", f", headers: {own}"))
+        await until(lambda: server.lists)
+        asked = server.lists[0].headers
+        values = [asked.getall(name) for name in ("User-Agent", "Accept", "Accept-Encoding")]
+        assert values == [["me"], ["*/*"], ["identity"]]
 
 
 async def test_a_list_over_tls(
@@ -366,6 +377,23 @@ async def test_an_unchanged_file_is_not_read_again(
     monkeypatch.setattr("collector.file_sd.read_targets", None)
     await setup.looks()
     assert setup.value(contract.DISCOVERY_UP) == 1
+
+
+async def test_a_pipe_among_the_files(setup: Setup, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A named pipe, for whose writer one could wait for ever, is told; the list that it took the place of stays, as do others."""
+    for name in "ab":
+        replace(tmp_path / f"{name}.json", f'[{{"targets": ["{name}.example"]}}]')
+    await setup.apply("file_sd: [{name: S, files: ['*.json']}]")
+    await until(lambda: set(setup.urls()) == {"a.example", "b.example"})
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "pipe").replace(tmp_path / "a.json")
+    try:
+        await until(lambda: "a.json: cannot be read (not a regular file)" in caplog.text)
+        replace(tmp_path / "b.json", '[{"targets": ["b2.example"]}]')
+        await until(lambda: set(setup.urls()) == {"a.example", "b2.example"})
+    finally:
+        with suppress(OSError):  # there is none that waits to read
+            os.close(os.open(tmp_path / "a.json", os.O_WRONLY | os.O_NONBLOCK))
 
 
 async def test_too_long_a_file(setup: Setup, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 import time
 import tracemalloc
 import zlib
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
+import collector.body
 from collector.api import Api
 from collector.body import BodyError, unpacked
 from collector.body_checks import BodyChecks
@@ -92,8 +94,14 @@ async def test_an_odd_charset(serve: Serve, prober: Prober, charset: str) -> Non
     assert (outcome.reason, outcome.detail) == (None, "")
 
 
+def raw(body: bytes) -> bytes:
+    """Return a body deflated without zlib's header."""
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
 def bomb(wbits: int = 31) -> bytes:
-    """Return 100 MB of zeros in gzip (31) or deflate (15), about 100 kB."""
+    """Return 100 MB of zeros in gzip (31) or deflate (15, raw -15), about 100 kB."""
     packer = zlib.compressobj(9, wbits=wbits)
     return b"".join(packer.compress(bytes(1_000_000)) for _ in range(100)) + packer.flush()
 
@@ -103,13 +111,39 @@ def bomb(wbits: int = 31) -> bytes:
     [
         (gzip.compress(BODY), "gzip", None),
         (zlib.compress(BODY), "deflate", None),
+        (gzip.compress(BODY[:9]) + gzip.compress(b"") + gzip.compress(BODY[9:]), "gzip", None),
+        (gzip.compress(BODY) + bytes(7), "gzip", None),
+        (raw(BODY), "deflate", None),
+        (raw(b" " * 150_000 + BODY), "Deflate", None),
+        (raw(BODY)[:-2], "deflate", "the packed body is broken"),
+        (gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])[:-1], "gzip", "the packed body is broken"),
         (gzip.compress(BODY)[:-20], "gzip", "the packed body is broken"),
         (BODY, "gzip", "the packed body is broken"),
         (BODY, "br", "the body is packed in a way that was not asked for"),
         (bomb(), "gzip", "a body that unpacks into more than 200000 bytes"),
         (bomb(15), "deflate", "a body that unpacks into more than 200000 bytes"),
+        (bomb(-15), "deflate", "a body that unpacks into more than 200000 bytes"),
+        (3 * gzip.compress(bytes(70_000)), "gzip", "a body that unpacks into more than 200000 bytes"),
+        (gzip.compress(b"") * 5000, "gzip", "a body packed in more than 1000 parts"),
     ],
-    ids=["gzip", "deflate", "cut", "not packed", "brotli", "gzip bomb", "deflate bomb"],
+    ids=[
+        "gzip",
+        "deflate",
+        "gzip in parts",
+        "padded",
+        "raw deflate",
+        "large raw deflate",
+        "raw deflate cut",
+        "part cut",
+        "cut",
+        "not packed",
+        "brotli",
+        "gzip bomb",
+        "deflate bomb",
+        "raw deflate bomb",
+        "bomb in parts",
+        "many parts",
+    ],
 )
 async def test_packed_bodies(
     serve: Serve, prober: Prober, body: bytes, encoding: str, problem: str | None
@@ -134,6 +168,27 @@ async def test_a_bomb_does_not_fill_the_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("body", "in_thread"),
+    [(raw(b"ok"), False), (raw(bytes(300_000)), True), (gzip.compress(b"") * 900, True)],
+    ids=["small", "large", "many parts"],
+)
+async def test_where_bodies_are_unpacked(
+    monkeypatch: pytest.MonkeyPatch, body: bytes, *, in_thread: bool
+) -> None:
+    """What takes long to unpack is unpacked in a thread, beside other probes; a small body at once."""
+    threads: list[bool] = []
+    inflate = collector.body._inflated
+
+    def note(body: bytes, window: int, limit: int) -> bytes:
+        threads.append(threading.current_thread() is not threading.main_thread())
+        return inflate(body, window, limit)
+
+    monkeypatch.setattr("collector.body._inflated", note)
+    await unpacked(body, "deflate", 99_999 if body[:2] == b"\x1f\x8b" else 10_000_000)
+    assert threads == [in_thread]
 
 
 async def test_no_json(serve: Serve, prober: Prober) -> None:

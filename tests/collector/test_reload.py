@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +31,6 @@ from tests.collector.test_service import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from collector.probe import Prober
     from tests.collector.conftest import Serve
@@ -131,6 +134,45 @@ def test_hangup(tmp_path: Path, api_url: str) -> None:
         wait_until(lambda: collector.reload_success() == 1)
         assert (collector.probes("stays") or 0) > before
         assert collector.probes("comes") is None
+
+
+def _entry_points() -> list[str]:
+    """Return what each way to begin runs: `python -m collector`, and the script that is installed."""
+    scripts = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    module, _, function = scripts["rapidapi-collector"].partition(":")
+    return [
+        "import runpy; runpy.run_module('collector', run_name='__main__', alter_sys=True)",
+        f"import sys; from {module} import {function}; sys.exit({function}())",
+    ]
+
+
+@pytest.mark.parametrize("code", _entry_points(), ids=["python -m collector", "rapidapi-collector"])
+def test_hangups_at_the_start(tmp_path: Path, api_url: str, code: str) -> None:
+    """SIGHUP does not end a collector that is still loading its modules, from the first to the last of them."""
+    config = tmp_path / "apis.yml"
+    config.write_text(text(api_url, "A"), encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "run", "--config", str(config)],
+        env=os.environ | {"COLLECTOR_PORT": "0", "PYTHONPROFILEIMPORTTIME": "1"},  # which tells each module
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    hangups = 0
+    try:
+        for line in process.stderr:
+            if "metrics at" in line:
+                break
+            if hangups or "asyncio" in line:  # the first of the large ones
+                process.send_signal(signal.SIGHUP)
+                hangups += 1
+        process.terminate()
+        process.stderr.read()
+        assert (process.wait(30), hangups > 100) == (0, True)
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 def test_config_map(tmp_path: Path, api_url: str) -> None:
