@@ -19,6 +19,8 @@ MANY_DOWN: Final = "RapidAPIManyDown"
 MANY_ANOMALOUS: Final = "RapidAPIManyAnomalous"
 _DOWN: Final = f'{ALERTS}{{alertname="{DOWN}"}}'
 """Pending ones too: what silences others must be there before they fire."""
+_SHOWN: Final = 5
+"""Names that an alert about many APIs lists at most."""
 
 
 def parent_down(settings: Settings) -> AlertingRule:
@@ -48,13 +50,29 @@ def _many(these: str, of: str, settings: Settings) -> str:
     )
 
 
+def _down_by_themselves(matchers: str = "") -> str:
+    """Return the APIs that are down, without those whose parent is: they count with the parent."""
+    down = f'{ALERTS}{{alertname="{DOWN}"{matchers}}}'
+    return f'group {BY_API} ({down}) unless {ON_API} {ALERTS}{{alertname="{PARENT_DOWN}"}}'
+
+
+def _names(query: str) -> str:
+    """Return template text that lists the first few APIs by name; `%q` in the query stands for the alert's environment."""
+    quoted = query.replace('"', '\\"')
+    return (
+        f'{{{{ $apis := printf "{quoted}" $labels.environment | query | sortByLabel "api_name" }}}}'
+        f"{{{{ if gt (len $apis) {_SHOWN} }}}}, among them{{{{ else if $apis }}}}:{{{{ end }}}}"
+        f"{{{{ range $i, $api := $apis }}}}{{{{ if lt $i {_SHOWN} }}}}"
+        "{{ if $i }},{{ end }} {{ $api.Labels.api_name }}{{ end }}{{ end }}"
+    )
+
+
 def many_down(settings: Settings) -> AlertingRule:
-    """Return the alert for many APIs down at once; those whose parent is down count with the parent."""
-    explained = f'{ALERTS}{{alertname="{PARENT_DOWN}"}}'
+    """Return the alert for many APIs down at once."""
     return alert(
         MANY_DOWN,
         settings,
-        expr=_many(f"group {BY_API} ({_DOWN}) unless {ON_API} {explained}", raw.REQUESTS.name, settings),
+        expr=_many(_down_by_themselves(), raw.REQUESTS.name, settings),
         for_=settings.many_for,
         severity="critical",
         kind="symptom",
@@ -63,7 +81,8 @@ def many_down(settings: Settings) -> AlertingRule:
         board=OVERVIEW,
         summary="Many APIs are down at once.",
         description=(
-            "{{ $labels.environment }}: expected APIs to fail independently, seen {{ $value }} down at once. "
+            "{{ $labels.environment }}: expected APIs to fail independently, seen {{ $value }} down at once"
+            f"{_names(_down_by_themselves(',environment=%q'))}. "
             "Look for what they share: network, DNS, proxy, the collector's host."
         ),
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from alert_rules.annotations import API, PIPELINE, alert
+from alert_rules.annotations import API, PIPELINE, SELECT_API, alert
 from alert_rules.expressions import BY_API, ON_API
 from alert_rules.foreign import UP
 from alert_rules.model import AlertingRule, Group
@@ -13,6 +13,12 @@ from collector import contract as raw
 
 if TYPE_CHECKING:
     from alert_rules.settings import Settings
+
+_BACKOFF, _RESERVE = raw.PAUSE_CAUSES
+_WHY_PAUSED: Final = {
+    _BACKOFF: "The API asked for it, by status 429 or a Retry-After.",
+    _RESERVE: "The rest of its quota is kept for others: its quota_reserve is reached.",
+}
 
 
 def silent(settings: Settings) -> AlertingRule:
@@ -50,10 +56,16 @@ def paused(settings: Settings) -> AlertingRule:
         component="collector",
         summary="An API has not been probed on purpose for long.",
         description=(
-            f"{API}: expected a pause of less than {duration(settings.paused_for)}, seen a longer one: it asked for that, or "
-            "its quota_reserve is reached. Nobody watches it meanwhile."
+            f"{SELECT_API}{API}: expected a pause of less than {duration(settings.paused_for)}, seen a longer one."
+            f"{''.join(map(_why_paused, raw.PAUSE_CAUSES))} Nobody watches it meanwhile."
         ),
     )
+
+
+def _why_paused(cause: str) -> str:
+    """Return template text that says why, if it is this; no label of the alert, which a change of it would begin anew."""
+    paused = f'{raw.PAUSED.name}{{%s,cause=\\"{cause}\\"}} == 1'
+    return f'{{{{ if printf "{paused}" $api | query }}}} {_WHY_PAUSED[cause]}{{{{ end }}}}'
 
 
 def vanished(settings: Settings) -> AlertingRule:

@@ -22,7 +22,7 @@ def parent_down() -> Scenario:
 def many_down() -> Scenario:
     """All three APIs of an environment are down."""
     return Scenario(
-        "blackout: expected APIs to fail independently, seen 3 down at once. "
+        "blackout: expected APIs to fail independently, seen 3 down at once: first, second, third. "
         "Look for what they share: network, DNS, proxy, the collector's host.",
         {"environment": "blackout", "severity": "critical", "component": "api", "kind": "symptom"},
         collector=[
@@ -82,8 +82,8 @@ def collector_down() -> Scenario:
 def api_paused() -> Scenario:
     """What is left of a quota is kept for others."""
     return Scenario(
-        "spared (staging): expected a pause of less than 15s, seen a longer one: it asked for that, or its quota_reserve "
-        "is reached. Nobody watches it meanwhile.",
+        "spared (staging): expected a pause of less than 15s, seen a longer one. "
+        "The rest of its quota is kept for others: its quota_reserve is reached. Nobody watches it meanwhile.",
         labels_of("spared", "info", "collector", "health"),
         collector=[api("spared")(raw.PAUSED, 1, cause="quota_reserve")],
     )

@@ -81,7 +81,21 @@ MANY_DOWN: Final = Proof(
             },
             "6m30s",
             "6m45s",
-            "e: expected APIs to fail independently, seen 3 down at once. "
+            "e: expected APIs to fail independently, seen 3 down at once: a, b, c. "
+            "Look for what they share: network, DNS, proxy, the collector's host.",
+            _E,
+        ),
+        # Seven of nine, one of which depends on another; and some in another environment. Five are named.
+        Fires(
+            {
+                **_apis("abcdefghi", "rapidapi_api_requests_total", "1x60"),
+                **_down("gfedcba", "_x20 1x60"),
+                'ALERTS{alertname="RapidAPIDown",alertstate="firing",api_name="0",environment="other"}': "1x60",
+                'ALERTS{alertname="RapidAPIParentDown",api_name="b",environment="e",parent="a"}': "1x60",
+            },
+            "6m30s",
+            "6m45s",
+            "e: expected APIs to fail independently, seen 6 down at once, among them a, c, d, e, f. "
             "Look for what they share: network, DNS, proxy, the collector's host.",
             _E,
         ),

@@ -75,8 +75,20 @@ PAUSED: Final = Proof(
             {_PAUSED: "0x20 1x400"},
             "65m",
             "65m15s",
-            "a (e): expected a pause of less than 1h, seen a longer one: it asked for that, or its quota_reserve is reached. "
+            "a (e): expected a pause of less than 1h, seen a longer one. The API asked for it, by status 429 or a Retry-After. "
             "Nobody watches it meanwhile.",
+        ),
+        # First for one cause, then for the other: one pause. Another API's cause is not told.
+        Fires(
+            {
+                _PAUSED: "0x20 1x200 0x200",
+                'rapidapi_api_probing_paused{a,cause="quota_reserve"}': "0x220 1x200",
+                'rapidapi_api_probing_paused{api_name="b",environment="e",cause="backoff"}': "0x120 1x300",
+            },
+            "65m",
+            "65m15s",
+            "a (e): expected a pause of less than 1h, seen a longer one. "
+            "The rest of its quota is kept for others: its quota_reserve is reached. Nobody watches it meanwhile.",
         ),
     ),
     healthy=(Quiet({_PAUSED: "0x400"}, ("65m15s",)),),
