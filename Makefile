@@ -92,11 +92,13 @@ quality: .venv/.installed ## Measure detector and forecasts on labelled series, 
 	@$(BIN)/python -m benchmarks.quality --data $(QUALITY_DATA) --forecasts --write docs/quality.md
 
 .PHONY: lock
-lock: ## Renew requirements.lock, and requirements-run.lock, its part that runs (needs uv)
+lock: ## Renew requirements.lock, and its parts that run: requirements-run.lock, requirements-collector.lock (needs uv)
 	@$(LOCK) --extra dev pyproject.toml -o requirements.lock
 	@$(LOCK) --constraints requirements.lock pyproject.toml -o requirements-run.lock
+	@$(LOCK) --constraints requirements-run.lock --group collector -o requirements-collector.lock
 	@sed -i "1i # Exact versions and hashes of everything the project installs. Made by 'make lock'; do not edit." requirements.lock
 	@sed -i "1i # The part of requirements.lock that runs in containers and services. Made by 'make lock'; do not edit." requirements-run.lock
+	@sed -i "1i # The part of requirements-run.lock that the collector needs. Made by 'make lock'; do not edit." requirements-collector.lock
 
 .PHONY: clean
 clean: ## Remove what the demo and the tests left behind
