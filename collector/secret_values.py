@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NO_VARIABLE = re.compile(r"\$\{(?![A-Za-z_][A-Za-z0-9_]*\})[^${}.]*\}")
+"""Such as `${NAME:-default}`, which shells know. What has a dot is the value of a step."""
 
 
 class Surroundings(NamedTuple):
@@ -65,6 +67,8 @@ def _variable(name: str, surroundings: Surroundings) -> str:
 
 def _expanded(text: str, info: ValidationInfo) -> str:
     surroundings = _surroundings(info)
+    if _NO_VARIABLE.search(text):
+        raise wrong("`${}` around what is no name", "write `${NAME}`: letters, digits and _, and no default")
 
     def value_of(match: re.Match[str]) -> str:
         value = _variable(match[1], surroundings)

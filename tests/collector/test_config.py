@@ -213,7 +213,9 @@ MESSAGES = {
         ":5: apis[0].timeout: the timeout of 20 s is longer than the interval of 15 s; write at most 15s"
     ],
     "missing_variable": [
-        ":5: apis[0].headers.X-RapidAPI-Key: the environment variable NOBODY_SET_THIS is not set; set NOBODY_SET_THIS, or NOBODY_SET_THIS_FILE, for the collector, and not empty"
+        ":5: apis[0].headers.X-RapidAPI-Key: the environment variable NOBODY_SET_THIS is not set; set NOBODY_SET_THIS, or NOBODY_SET_THIS_FILE, for the collector, and not empty",
+        ":7: apis[1].url: `${}` around what is no name; write `${NAME}`: letters, digits and _, and no default",
+        ":9: apis[1].headers.X-Key: `${}` around what is no name; write `${NAME}`: letters, digits and _, and no default",
     ],
     "no_apis": [
         ":1: neither APIs nor a source of them; write `apis:`, `http_sd:` or `file_sd:` at the top level"
