@@ -13,6 +13,7 @@ from benchmarks.collector_hour import Endurance, run, section
 from benchmarks.collector_page import write_section
 from benchmarks.collector_run import BLACKBOX, Target, Way, target
 from benchmarks.collector_target import WAIT, Arrival
+from benchmarks.tls_handshake import client_ms
 from collector.schedule import offset
 
 APIS = 10
@@ -40,6 +41,11 @@ def test_a_configuration_gives_its_figures(goal: Target, prober: str) -> None:
     assert row["whole_error_ms"]["p50"] > row["answer_error_ms"]["p50"]  # the handshake
     assert row["start_delay_ms"]["count"] == (row["probes"] if prober == "collector" else 0)
     assert f"| {prober} | TLS, new |" in table([row])
+
+
+def test_a_handshake_costs_something() -> None:
+    """A full handshake takes a client processor time, of which pauses are no part."""
+    assert 0.05 < client_ms(handshakes=5, pause=0.05) < 40
 
 
 @pytest.mark.integration
