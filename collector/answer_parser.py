@@ -116,6 +116,10 @@ class AnswerParser:
             raise ProbeFailure("body", _NO_HTTP)
         self.complete, self.problem, self.reusable = True, problem, False
 
+    def release(self) -> None:
+        """Let go of httptools' parser, which holds this one too: the body would stay until Python looks for cycles."""
+        del self._parser
+
     def _give_up_what_is_mostly_wrapping(self) -> None:
         if self._in_head and self.received > _MAX_HEAD:
             raise ProbeFailure("body", _NO_HTTP)
@@ -134,7 +138,7 @@ class AnswerParser:
         """Keep a header, or count one behind the body."""
         self._fields.append((name, value))
         self._head_size += len(name) + len(value)
-        if len(self._fields) > _MAX_FIELDS or self._head_size > _MAX_HEAD:
+        if len(self._fields) > _MAX_FIELDS or self._head_size > _MAX_HEAD or b"\0" in value:
             raise _GiveUp(_BROKEN)
 
     def on_headers_complete(self) -> None:
@@ -147,7 +151,7 @@ class AnswerParser:
         self.headers = CIMultiDict(
             [(name.decode(*_TEXT), value.decode(*_TEXT)) for name, value in self._fields]
         )
-        self.reusable = self._parser.should_keep_alive()
+        self.reusable = self._parser.should_keep_alive() and status != _SWITCHING
         self._until_end = status not in _WITHOUT_BODY and _lasts_until_end(self.headers)
         self.complete = self._to_head
 

@@ -104,12 +104,15 @@ class Dialer:
         )
 
     async def _tunnel(self, url: URL, proxy: URL, clock: PhaseClock) -> HttpConnection:
+        name = _server_name(url.raw_host or "")
+        if not _is_possible(name):  # which TLS would fail over
+            raise ProbeFailure("dns", "not a possible host name")
         connection = await self._connect(proxy, None, clock)
         try:
             parser = AnswerParser(to_head=True, max_body=0, keep=False)
             answer = await connection.exchange(tunnel_message(url, proxy), parser)
             _check_tunnel(answer)
-            await connection.start_tls(self._ssl_context, _server_name(url.raw_host or ""))
+            await connection.start_tls(self._ssl_context, name)
         except BaseException:
             connection.abort()
             raise
@@ -123,6 +126,13 @@ def _check_tunnel(answer: Answer) -> None:
 
 def _server_name(host: str) -> str:
     return host.rstrip(".")  # which a certificate does not have
+
+
+def _is_possible(name: str) -> bool:
+    try:
+        return name.encode("idna") != b""
+    except UnicodeError:
+        return False
 
 
 def _info(address: str, port: int) -> AddrInfoType:

@@ -34,6 +34,8 @@ class HttpConnection(asyncio.Protocol):
         self._parser: AnswerParser | None = None
         self._answered: asyncio.Future[None] | None = None
         self._first_byte = self._last_byte = 0.0
+        self._early: bytes | None = b""  # what came before the first request; None from then on
+        self._lost: ProbeFailure | None = None
         self._end_of_rest: asyncio.TimerHandle | None = None
 
     @property
@@ -51,18 +53,20 @@ class HttpConnection(asyncio.Protocol):
         Raises:
             ProbeFailure: There was none; `UnansweredError` if no byte of it came.
         """
-        if self._transport is None:
-            raise UnansweredError("connect", "the connection was closed before the request")
+        early, self._early = self._early, None
         self._parser = parser
         self._answered = self._loop.create_future()
         try:
-            self._transport.write(message)
+            self._begin(message, early)
             await self._answered
         except BaseException:
             self.abort()
             raise
         finally:
             self._parser = self._answered = None
+            parser.release()
+        if early:  # the request itself may still be answered
+            self.abort()
         return Answer(
             parser.status,
             parser.headers,
@@ -81,6 +85,7 @@ class HttpConnection(asyncio.Protocol):
         """
         if self._transport is None:
             raise ConnectionResetError
+        self._early = b""
         transport = await self._loop.start_tls(self._transport, self, context, server_hostname=server_name)
         self.connection_made(cast("asyncio.Transport", transport))
 
@@ -110,6 +115,9 @@ class HttpConnection(asyncio.Protocol):
         """Note the time, and read on in the answer."""
         now = time.perf_counter()
         parser = self._parser
+        if parser is None and self._early is not None:
+            self._early += data
+            return
         if parser is None or parser.complete:
             self.abort()
             return
@@ -126,10 +134,23 @@ class HttpConnection(asyncio.Protocol):
         """End the answer, of which what has come may be all."""
         self.wake()
         self._transport = None
+        self._lost = failed_connection(exc) if isinstance(exc, OSError) else None
+        self._end()
+
+    def _begin(self, message: bytes, early: bytes | None) -> None:
+        """Send the request, unless its server has not waited for it: one that is overloaded may answer at once, and close."""
+        if early:
+            self.data_received(early)
+        if self._transport is None:
+            self._end()
+        elif not (self._parser and self._parser.complete):
+            self._transport.write(message)
+
+    def _end(self) -> None:
         parser = self._parser
         if parser is None or parser.complete:
             return
-        failure = failed_connection(exc) if isinstance(exc, OSError) else None
+        failure, self._lost = self._lost, None
         try:
             parser.end(failure)
         except ProbeFailure as error:

@@ -194,6 +194,14 @@ async def test_a_proxy_that_refuses(
     assert (outcome.reason, outcome.detail) == expected
 
 
+@pytest.mark.parametrize("host", [".x", "a..b", "a" * 64, "."])
+async def test_an_impossible_name_behind_a_proxy(prober: Prober, host: str) -> None:
+    """What cannot be a name has no address, also where a proxy would look it up."""
+    async with tunnelling(b"HTTP/1.1 200 OK\r\n\r\n", "https://127.0.0.1:1") as (proxy, _):
+        outcome = await prober.probe(Api("A", f"https://{host}/", proxy=proxy))
+    assert (outcome.reason, outcome.detail) == ("dns", "not a possible host name")
+
+
 async def test_ipv6(prober: Prober) -> None:
     """What listens on ::1 alone is reached, with its address in brackets."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import gc
 import socket
 import ssl
 import struct
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
+from yarl import URL
 
+from collector.answer_parser import AnswerParser
 from collector.api import Api
 from collector.body_checks import BodyChecks
 from collector.http_connection import HttpConnection
@@ -210,6 +213,12 @@ ANSWERS: dict[str, tuple[Behaviour, tuple[str | None, str], dict[str, object]]] 
         ("body", "status 101, expected 2xx"),
         {},
     ),
+    "a header with a NUL": (says(b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n"), NO_HTTP, {}),
+    "a redirect to a name with a NUL": (
+        says(b"HTTP/1.1 302 Found\r\nLocation: http://a\0b/\r\nContent-Length: 0\r\n\r\n"),
+        NO_HTTP,
+        {"follow_redirects": True},
+    ),
     "no content": (says(b"HTTP/1.1 204 No Content\r\n\r\n"), FINE, {}),
     "content where there is none": (
         says(b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok"),
@@ -371,3 +380,52 @@ async def test_a_kept_connection_that_was_closed_meanwhile() -> None:
         assert (await prober.probe(api)).reason is None
         assert closing.is_set()
         assert len(connections) == 2
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"101 Switching Protocols"])
+async def test_a_connection_that_speaks_another_protocol_is_not_kept(status: bytes) -> None:
+    """Behind `101 Switching Protocols` there is no HTTP any more, so that the next request goes over a new connection."""
+    answer = b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % status
+    async with server(says(answer)) as (url, connections), Prober() as prober:
+        api = Api("A", url, timeout=20, reuse_connection=True, expected_status=frozenset({101, 200}))
+        for _ in range(2):
+            assert (await prober.probe(api)).reason is None
+        assert len(connections) == (1 if status.startswith(b"200") else 2)
+
+
+@pytest.mark.parametrize("with_tls", [False, True])
+async def test_an_answer_before_the_request(
+    tls: ssl.SSLContext, authority: trustme.CA, *, with_tls: bool
+) -> None:
+    """A server that is overloaded may answer at once, and close: what it says counts, even if we come to it late."""
+
+    async def busy(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    async with server(busy, tls if with_tls else None) as (url, _):
+        _, connection = await asyncio.get_running_loop().create_connection(
+            HttpConnection, "127.0.0.1", URL(url).port, ssl=client if with_tls else None
+        )
+        while connection.is_open:  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0.001)
+        parser = AnswerParser(to_head=False, max_body=1000, keep=True)
+        answer = await connection.exchange(b"GET / HTTP/1.1\r\n\r\n", parser)
+    assert (answer.status, answer.problem) == (503, None)
+
+
+async def test_an_answer_is_given_up_at_once() -> None:
+    """What has been read of an answer does not stay in memory until Python looks for cycles."""
+    async with server(says(OK)) as (url, _), Prober() as prober:
+        gc.collect()
+        gc.disable()
+        try:
+            assert (await prober.probe(Api("A", url, timeout=20))).reason is None
+            assert (await prober.probe(Api("A", url, timeout=20, max_body=1))).reason == "body"
+            left = [found for found in gc.get_objects() if isinstance(found, AnswerParser)]
+        finally:
+            gc.enable()
+    assert left == []
