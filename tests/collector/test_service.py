@@ -84,9 +84,13 @@ def running(config: Path, **environ: str) -> Iterator[tuple[subprocess.Popen[str
     )
     try:
         assert process.stderr is not None
-        line = process.stderr.readline()
-        url = re.search(r"metrics at (http://.*)/metrics", line)
-        assert url, line + process.stderr.read()
+        said, url = "", None
+        while not url and (
+            line := process.stderr.readline()
+        ):  # asyncio in debug mode may warn of a slow start first
+            said += line
+            url = re.search(r"metrics at (http://.*)/metrics", line)
+        assert url, said
         yield process, url[1]
     finally:
         process.kill()
