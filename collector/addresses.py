@@ -23,7 +23,7 @@ _METADATA: Final = frozenset(
 """AWS and Google by IPv6, Alibaba, Oracle, Azure; all others are link-local."""
 _ENDS_IN_IPV4: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 """NAT64, the same for local use, and the first way there was to write IPv4 as IPv6."""
-_NO_ERRNO: Final = -1
+NO_ERRNO: Final = -1
 _WORDS: Final = "a link-local or metadata address; write `allow_link_local: true` if it is meant"
 
 
@@ -71,7 +71,7 @@ def _old_notation(address: str) -> ipaddress.IPv4Address | None:
 def refuse(address: str) -> None:
     """Raise OSError if the address is refused."""
     if is_refused(address):
-        raise OSError(_NO_ERRNO, _WORDS)
+        raise OSError(NO_ERRNO, _WORDS)
 
 
 def guarded_socket(info: AddrInfoType) -> socket.socket:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import socket
 from typing import TYPE_CHECKING, Final
 
 import aiohappyeyeballs
 
-from collector.addresses import guarded_socket, is_address, refuse
+from collector.addresses import NO_ERRNO, guarded_socket, is_address, refuse
 from collector.answer_parser import AnswerParser
 from collector.errors import system_words
 from collector.http_connection import HttpConnection
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 _OK: Final = 200
 _HEAD_START: Final = 0.25
 """Seconds after which the next address is tried as well (RFC 8305)."""
+
+_ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
 
 
 class Dialer:
@@ -96,12 +100,18 @@ class Dialer:
 
     async def _race(self, addresses: list[str], port: int) -> socket.socket:
         """Connect to the first address that answers, those of both kinds by turns."""
-        return await aiohappyeyeballs.start_connection(
-            [_info(address, port) for address in addresses],
-            happy_eyeballs_delay=_HEAD_START,
-            interleave=1,
-            socket_factory=None if self._allow_link_local else guarded_socket,
-        )
+        try:
+            return await aiohappyeyeballs.start_connection(
+                [_info(address, port) for address in addresses],
+                happy_eyeballs_delay=_HEAD_START,
+                interleave=1,
+                socket_factory=None if self._allow_link_local else guarded_socket,
+            )
+        except OSError as error:
+            if error.errno is None and (numbers := _ERRNO.findall(str(error))):  # they failed differently
+                words = ", ".join(dict.fromkeys(os.strerror(int(number)) for number in numbers))
+                raise OSError(NO_ERRNO, words) from None
+            raise
 
     async def _tunnel(self, url: URL, proxy: URL, clock: PhaseClock) -> HttpConnection:
         name = _server_name(url.raw_host or "")

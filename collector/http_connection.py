@@ -17,6 +17,8 @@ from collector.answer import Answer
 from collector.probe_failure import ProbeFailure, UnansweredError, failed_connection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from collector.answer_parser import AnswerParser
 
 
@@ -37,6 +39,7 @@ class HttpConnection(asyncio.Protocol):
         self._early: bytes | None = b""  # what came before the first request; None from then on
         self._lost: ProbeFailure | None = None
         self._end_of_rest: asyncio.TimerHandle | None = None
+        self._on_end: Callable[[], None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -89,19 +92,19 @@ class HttpConnection(asyncio.Protocol):
         transport = await self._loop.start_tls(self._transport, self, context, server_hostname=server_name)
         self.connection_made(cast("asyncio.Transport", transport))
 
-    def rest(self, seconds: float) -> None:
-        """Wait for the next request, not longer than this."""
+    def rest(self, seconds: float, on_end: Callable[[], None]) -> None:
+        """Wait for the next request, not longer than this; call back if the connection ends in the meantime."""
         self._end_of_rest = self._loop.call_later(seconds, self.abort)
+        self._on_end = on_end
 
     def wake(self) -> None:
         """End the wait."""
         if self._end_of_rest:
             self._end_of_rest.cancel()
-            self._end_of_rest = None
+            self._end_of_rest = self._on_end = None
 
     def abort(self) -> None:
         """End the connection."""
-        self.wake()
         if self._transport is not None:
             self._transport.abort()
 
@@ -132,7 +135,10 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer, of which what has come may be all."""
+        on_end = self._on_end
         self.wake()
+        if on_end:
+            on_end()
         self._transport = None
         self._lost = failed_connection(exc) if isinstance(exc, OSError) else None
         self._end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 if TYPE_CHECKING:
@@ -47,8 +48,16 @@ class Pool:
 
     def put(self, place: Place, connection: HttpConnection) -> None:
         """Keep a connection."""
-        connection.rest(_REST_SECONDS)
+        connection.rest(_REST_SECONDS, partial(self._forget, place, connection))
         self._resting[place].append(connection)
+
+    def _forget(self, place: Place, connection: HttpConnection) -> None:
+        """Let go of one that has ended: places that nobody asks for again would fill the memory in time."""
+        resting = self._resting[place]
+        if connection in resting:
+            resting.remove(connection)
+        if not resting:
+            del self._resting[place]
 
     def close(self) -> None:
         """End all connections."""

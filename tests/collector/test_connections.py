@@ -202,6 +202,21 @@ async def test_an_impossible_name_behind_a_proxy(prober: Prober, host: str) -> N
     assert (outcome.reason, outcome.detail) == ("dns", "not a possible host name")
 
 
+async def test_addresses_that_fail_differently(prober: Prober, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a name whose addresses fail each in its own way, all that is wrong is said, without the addresses."""
+
+    def look_up(_host: str, port: int, **_: object) -> object:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, port)) for found in ("127.0.0.1", "255.255.255.255")
+        ]
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        monkeypatch.setattr(socket, "getaddrinfo", look_up)
+        outcome = await prober.probe(Api("A", f"http://api.example:{taken.getsockname()[1]}/"))
+    assert (outcome.reason, outcome.detail) == ("connect", "Connection refused, Network is unreachable")
+
+
 async def test_ipv6(prober: Prober) -> None:
     """What listens on ::1 alone is reached, with its address in brackets."""
 

@@ -429,3 +429,21 @@ async def test_an_answer_is_given_up_at_once() -> None:
         finally:
             gc.enable()
     assert left == []
+
+
+async def test_kept_connections_that_end_are_forgotten() -> None:
+    """An API that is asked at ever new places, as a redirect may lead to, does not fill the memory with what has ended."""
+    async with Prober() as prober:
+        for _ in range(3):
+            async with server(says(OK)) as (url, _):
+                assert (await prober.probe(Api("A", url, timeout=20, reuse_connection=True))).reason is None
+                assert len(kept_connections()) == 1
+            async with asyncio.timeout(10):
+                while kept_connections():  # noqa: ASYNC110 - no event tells of it
+                    await asyncio.sleep(0.01)
+
+
+def kept_connections() -> list[HttpConnection]:
+    """Return the connections that this process holds."""
+    gc.collect()
+    return [found for found in gc.get_objects() if isinstance(found, HttpConnection)]
