@@ -47,11 +47,13 @@ class Kept:
         """Throw away what a step has taken."""
         self._entries.pop(step, None)
 
-    def first_expiry(self, step: str, certificate: float | None) -> float | None:
-        """Note when the certificate of a step's server ends; return the first such end among all steps, in Unix time.
+    def note_certificate(self, step: str, expiry: float) -> None:
+        """Note when the certificate of a step's server ends, in Unix time."""
+        self._certificates[step] = expiry
+
+    def first_expiry(self) -> float | None:
+        """Return when the first of the steps' certificates ends, in Unix time; None if there is none.
 
         A step that is not sent, or fails before it sees a certificate, counts with the one that it saw last.
         """
-        if certificate is not None:
-            self._certificates[step] = certificate
         return min(self._certificates.values(), default=None)

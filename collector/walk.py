@@ -80,6 +80,8 @@ class Walk:
     def add(self, step: Step, answered: Answered) -> None:
         """Take note of how a step went."""
         self._sent.append((step, answered))
+        if answered.outcome.certificate_expiry is not None:
+            self._kept.note_certificate(step.name, answered.outcome.certificate_expiry)
         if answered.outcome.reason is None:
             taken = {f"{step.name}.{name}": value for name, value in answered.taken.items()}
             self._values |= taken
@@ -113,7 +115,7 @@ class Walk:
             response_time=_sum(outcomes),
             phases=_phases(outcomes),
             quotas=_quotas(outcomes),
-            certificate_expiry=self._first_expiry(),
+            certificate_expiry=self._kept.first_expiry(),
             retry_at=max((found.retry_at for found in outcomes if found.retry_at is not None), default=None),
             steps=tuple(
                 (sent.name, answered.outcome.response_time)
@@ -121,13 +123,6 @@ class Walk:
                 if answered.outcome.response_time is not None
             ),
         )
-
-    def _first_expiry(self) -> float | None:
-        ends = [
-            self._kept.first_expiry(step.name, answered.outcome.certificate_expiry)
-            for step, answered in self._sent
-        ]
-        return ends[-1]
 
 
 def _sum(outcomes: list[Outcome]) -> float | None:

@@ -13,14 +13,15 @@ from aiohttp import web
 
 from collector.config import load_config
 from collector.kept import Kept
+from collector.outcome import Outcome
 from collector.quota import Quota
 from collector.reference_steps import EXAMPLE
+from collector.walk import Answered, Walk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.api import Api
-    from collector.outcome import Outcome
     from collector.probe import Prober
     from tests.collector.conftest import Serve
 
@@ -389,12 +390,27 @@ async def test_a_new_token_that_is_refused_too(
     assert [name for name, _ in outcome.steps] == ["list", "login", "list"]
 
 
-def test_the_first_certificate_to_end_counts() -> None:
-    """The certificate of a login that is not sent for an hour is not forgotten meanwhile."""
+@pytest.mark.parametrize(
+    ("sent", "first"),
+    [
+        ([("list", None)], None),
+        ([("login", 5.0), ("list", 9.0)], 5.0),
+        ([("login", 5.0), ("list", 9.0), ("list", 8.0)], 5.0),
+        ([("login", 5.0), ("list", 9.0), ("login", 12.0), ("list", None)], 9.0),
+    ],
+)
+def test_the_first_certificate_to_end_counts(
+    tmp_path: Path, sent: list[tuple[str, float | None]], first: float | None
+) -> None:
+    """The certificate of a login that is not sent for an hour is not forgotten meanwhile, nor that of a failed step."""
+    api = load(tmp_path, "https://shop.example/", LOGIN, LIST)
+    steps = {step.name: step for step in api.chain}
     kept = Kept()
-    assert kept.first_expiry("login", None) is None
-    assert [kept.first_expiry("login", 5.0), kept.first_expiry("list", 9.0)] == [5.0, 5.0]
-    assert kept.first_expiry("login", 12.0) == 9.0
+    for name, expiry in sent:
+        walk = Walk(api, kept, deadline=0.0)
+        walk.add(steps[name], Answered(Outcome(None, 0.1, certificate_expiry=expiry)))
+    assert [walk.outcome().certificate_expiry, walk.outcome().certificate_expiry] == [first, first]
+    assert kept.first_expiry() == first
 
 
 async def test_logins_that_build_on_each_other_are_renewed(
