@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+import collector.handover
 from collector import Handover, InstrumentedClient, InstrumentedSession, aiohttp_trace
+from collector.handover import MAX_KEPT
 from collector.handover_file import MAX_BYTES, HandedRequest, read
 from collector.handover_metrics import HandoverMetrics
 from collector.metrics import RequestMetrics
@@ -354,6 +356,50 @@ def test_a_folder_that_cannot_be_written(
     folder.mkdir()
     handover.flush()
     assert len(files(folder)) == 1
+
+
+def test_what_waits_is_bounded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a folder cannot be written, the last requests wait, and none of them has to look through all the others."""
+    tries = []
+
+    def count(directory: Path, requests: list[dict[str, Any]]) -> None:
+        tries.append(len(requests))
+        write(directory, requests)
+
+    write = collector.handover._write
+    monkeypatch.setattr("collector.handover._write", count)
+    folder = tmp_path / "missing"
+    handover = Handover(folder)
+    for number in range(MAX_KEPT + 3):
+        handover.record("A", "test", Outcome(None, float(number)))
+    assert len(tries) == 1
+    later = time.monotonic() + 31
+    monkeypatch.setattr("collector.handover.time.monotonic", lambda: later)
+    handover.record("A", "test", Outcome("timeout"))
+    assert (len(tries), len(caplog.records)) == (2, 1)
+    folder.mkdir()
+    handover.flush()
+    handed = [request for path in sorted(folder.iterdir()) for request in read(path)]
+    assert (len(handed), handed[0].response_time, handed[-1].reason) == (MAX_KEPT, 4, "timeout")
+    handover.flush()
+    assert [record.getMessage() for record in caplog.records][1:] == [
+        "4 measured requests are lost: they could not be handed over in time"
+    ]
+
+
+def test_what_is_lost_at_the_end_is_told(tmp_path: Path) -> None:
+    """A program whose folder never came says how many requests it could not hand over."""
+    code = (
+        "import sys; from collector import Handover; from collector.outcome import Outcome\n"
+        "handover = Handover(sys.argv[1])\n"
+        "for _ in range(300): handover.record('A', 'test', Outcome(None, 0.1))"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "missing"]
+    told = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stderr.splitlines()
+    assert "cannot be handed over" in told[0]
+    assert told[1:] == ["300 measured requests are lost: they could not be handed over in time"]
 
 
 def test_what_waited_too_long_is_not_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
