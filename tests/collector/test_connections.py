@@ -207,7 +207,8 @@ async def test_addresses_that_fail_differently(prober: Prober, monkeypatch: pyte
 
     def look_up(_host: str, port: int, **_: object) -> object:
         return [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, port)) for found in ("127.0.0.1", "255.255.255.255")
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (found, port))
+            for found in ("127.0.0.1", "255.255.255.255")
         ]
 
     with socket.socket() as taken:
