@@ -36,5 +36,6 @@ class Answer:
     def charset(self) -> str | None:
         """What `Content-Type` says of how the body's text is encoded."""
         message = Message()
-        message["Content-Type"] = self.headers.get("Content-Type", "")
+        # Neither is anything beyond ASCII the name of a charset, nor can `Message` read all of it.
+        message["Content-Type"] = self.headers.get("Content-Type", "").encode("ascii", "replace").decode()
         return message.get_content_charset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import threading
 import time
@@ -19,7 +20,7 @@ from collector.body_checks import BodyChecks
 
 if TYPE_CHECKING:
     from collector.probe import Prober
-    from tests.collector.conftest import Serve
+    from tests.collector.conftest import Serve, ServeRaw
 
 pytestmark = pytest.mark.integration
 
@@ -91,6 +92,18 @@ async def test_an_odd_charset(serve: Serve, prober: Prober, charset: str) -> Non
         return web.Response(body=BODY, headers={"Content-Type": f"text/plain; charset={charset}"})
 
     outcome = await prober.probe(Api("A", await serve(answer), expected_body=expected(contains='"ok"')))
+    assert (outcome.reason, outcome.detail) == (None, "")
+
+
+async def test_a_charset_that_cannot_be_read(serve_raw: ServeRaw, prober: Prober) -> None:
+    """Neither does a charset of letters and bytes that are no text do more than leave the body UTF-8."""
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        kind = b"text/plain; charset*=\xc3\xa4'\xff'x"
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: 4\r\n\r\n"ok"' % kind)
+
+    api = Api("A", await serve_raw(answer), expected_body=expected(contains='"ok"'))
+    outcome = await prober.probe(api)
     assert (outcome.reason, outcome.detail) == (None, "")
 
 
