@@ -3,22 +3,17 @@
 `python -m benchmarks.collector_target --port PORT --tls-port PORT --certificate PEM`. Any path is an API. `GET /log` gives a
 line for each request since the last such call: its path, the Unix time at which it was read, the seconds until its
 answer was written. `GET /ready` answers at once.
-
-A thread for each connection, as OpenSSL lets the others run while one is busy with a handshake: on an event loop, what takes a millisecond
-for one would make others late, which would look like an error of the prober.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import socket
+import asyncio
 import ssl
-import threading
 import time
 from collections.abc import Sequence
-from socketserver import BaseRequestHandler, ThreadingTCPServer
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final, NamedTuple, cast
 
 WAIT: Final = 0.05
 _BACKLOG: Final = 1024
@@ -32,67 +27,46 @@ class Arrival(NamedTuple):
     waited: float
 
 
-class _Server(ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = _BACKLOG
+class _Connection(asyncio.Protocol):
+    def __init__(self, arrivals: list[Arrival]) -> None:
+        self._arrivals = arrivals
+        self._loop = asyncio.get_running_loop()
+        self._head = b""
 
-    def __init__(self, port: int, arrivals: list[Arrival], tls: ssl.SSLContext | None = None) -> None:
-        super().__init__(("127.0.0.1", port), _Connection)
-        self.arrivals = arrivals
-        self.tls = tls
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
 
-
-class _Connection(BaseRequestHandler):
-    """Serves one connection until it ends."""
-
-    server: _Server
-
-    def handle(self) -> None:
-        with contextlib.suppress(OSError), self._secured() as connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while self._serve(connection):
-                pass
-
-    def _secured(self) -> socket.socket:
-        request: socket.socket = self.request
-        return self.server.tls.wrap_socket(request, server_side=True) if self.server.tls else request
-
-    def _serve(self, connection: socket.socket) -> bool:
-        """Answer one request; return whether another may follow."""
-        head = connection.recv(65_536)
+    def data_received(self, data: bytes) -> None:
         began, at = time.perf_counter(), time.time()
-        while head and not head.endswith(b"\r\n\r\n"):
-            more = connection.recv(65_536)
-            head = head + more if more else b""
-        if not head:
-            return False
-        path = head.split(b" ", 2)[1].decode("ascii")
-        closing = b"connection: close" in head.lower()
-        connection.sendall(_answer(self._body(path, began, at), closing=closing))
-        return not closing
-
-    def _body(self, path: str, began: float, at: float) -> bytes:
+        self._head += data
+        if not self._head.endswith(b"\r\n\r\n"):
+            return
+        path = self._head.split(b" ", 2)[1].decode("ascii")
+        closing = b"connection: close" in self._head.lower()
+        self._head = b""
         if path == "/ready":
-            return b"ready"
-        arrivals = self.server.arrivals
-        if path == "/log":
-            known = arrivals.copy()
-            del arrivals[: len(known)]
-            return "".join(f"{name} {when!r} {waited!r}\n" for name, when, waited in known).encode()
-        time.sleep(WAIT)
-        arrivals.append(Arrival(path, at, time.perf_counter() - began))
-        return b'{"status": "ok"}'
+            self._answer(b"ready", closing)
+        elif path == "/log":
+            lines = [f"{arrival.path} {arrival.at!r} {arrival.waited!r}\n" for arrival in self._arrivals]
+            self._arrivals.clear()
+            self._answer("".join(lines).encode(), closing)
+        else:
+            self._loop.call_later(WAIT, self._answer_late, path, at, began, closing)
+
+    def _answer_late(self, path: str, at: float, began: float, closing: bool) -> None:
+        self._arrivals.append(Arrival(path, at, time.perf_counter() - began))
+        self._answer(b'{"status": "ok"}', closing)
+
+    def _answer(self, body: bytes, closing: bool) -> None:
+        fields = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        end = "Connection: close\r\n\r\n" if closing else "\r\n"
+        self._transport.write(f"HTTP/1.1 200 OK\r\n{fields}{end}".encode() + body)
+        if closing:
+            self._transport.close()
 
 
-def _answer(body: bytes, *, closing: bool) -> bytes:
-    fields = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    end = "Connection: close\r\n\r\n" if closing else "\r\n"
-    return f"HTTP/1.1 200 OK\r\n{fields}{end}".encode() + body
-
-
-def serve(port: int, tls_port: int, certificate: str) -> None:
-    """Answer until ended.
+async def serve(port: int, tls_port: int, certificate: str) -> None:
+    """Answer until cancelled.
 
     Args:
         port: TCP port on loopback without TLS.
@@ -101,10 +75,10 @@ def serve(port: int, tls_port: int, certificate: str) -> None:
     """
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
-    arrivals: list[Arrival] = []
-    secured = _Server(tls_port, arrivals, tls)
-    threading.Thread(target=secured.serve_forever, daemon=True).start()
-    _Server(port, arrivals).serve_forever()
+    connection = partial(_Connection, [])
+    start = partial(asyncio.get_running_loop().create_server, connection, "127.0.0.1", backlog=_BACKLOG)
+    servers = [await start(port), await start(tls_port, ssl=tls)]
+    await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -114,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tls-port", type=int, required=True)
     parser.add_argument("--certificate", required=True)
     options = parser.parse_args(arguments)
-    serve(options.port, options.tls_port, options.certificate)
+    asyncio.run(serve(options.port, options.tls_port, options.certificate))
 
 
 if __name__ == "__main__":

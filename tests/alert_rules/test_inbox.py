@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import subprocess
 import sys
 import threading
@@ -106,11 +108,29 @@ def test_a_taken_port_is_said(running: tuple[str, list[str]]) -> None:
         inbox.server("127.0.0.1", port, print)
 
 
+@contextlib.contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Have a process end with the block, lest a failed test waits for it for ever."""
+    try:
+        yield
+    finally:
+        process.kill()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let processes that are started here hear Ctrl-C; a shell that runs the tests in the background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_the_command_prints_what_arrives() -> None:
     """`python -m alert_rules listen` says where it listens, prints each alert at once, and ends on Ctrl-C."""
     port = free_port()
     command = [sys.executable, "-m", "alert_rules", "listen", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, ended(process):
         assert process.stdout is not None
         assert process.stdout.readline() == f"listening on http://127.0.0.1:{port}/\n"
         url = f"http://127.0.0.1:{port}/"
