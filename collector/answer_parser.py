@@ -98,9 +98,8 @@ class AnswerParser:
         Raises:
             ProbeFailure: The status line and the headers have not come whole; the failure, if there is one.
         """
-        closed = ProbeFailure("connect", "the connection was closed before the answer")
         if self._in_head:
-            raise failure or closed
+            raise failure or ProbeFailure("connect", "the connection was closed before the answer")
         if self._until_end and failure is None:
             self.complete = True
         else:

@@ -15,10 +15,11 @@ from collector.api import Api
 from collector.config_errors import REMEDIES, empty_values, problems
 from collector.config_file import ApisFile, FileSd, HttpSd
 from collector.errors import ConfigError, Problem
+from collector.headers import merged
 from collector.impossible import wrong_expectations
 from collector.parents import wrong_parents
 from collector.place_checks import misplaced
-from collector.resolve import all_settings, merged, resolved
+from collector.resolve import all_settings, resolved
 from collector.secret_values import Surroundings
 from collector.seen_files import SeenFiles
 from collector.source_checks import wrong_sources

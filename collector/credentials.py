@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import ssl
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, PrivateAttr, model_validator
 
+from collector.headers import basic
 from collector.regular_file import read_bytes
 from collector.secret_values import ReadableFile, Secret, SecretFile, wrong
 from collector.strict import Strict, given
@@ -83,8 +83,7 @@ class BasicAuth(Strict):
 
     def headers(self) -> dict[str, str]:
         """Return the request headers."""
-        pair = f"{self.username}:{self.password or self.password_file}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        return {"Authorization": basic(self.username, f"{self.password or self.password_file}")}
 
 
 class Bearer(Strict):

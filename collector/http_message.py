@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Final
 
-from collector.version import __version__
+from collector.headers import ACCEPT_ENCODING, USER_AGENT, basic, merged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from yarl import URL
 
-_ALWAYS: Final = {
-    "Accept": "*/*",
-    "Accept-Encoding": "gzip, deflate",  # what `body.unpacked` knows
-    "User-Agent": f"rapidapi-collector/{__version__}",
-}
+_ALWAYS: Final = {"Accept": "*/*", "Accept-Encoding": ACCEPT_ENCODING, "User-Agent": USER_AGENT}
 _WITHOUT_BODY: Final = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
@@ -49,7 +44,7 @@ def message(
     if plain_proxy is not None and plain_proxy.raw_user is not None:
         headers["Proxy-Authorization"] = _basic(plain_proxy)
     target = str(url.with_user(None).with_fragment(None)) if plain_proxy else url.raw_path_qs
-    return _head(f"{method} {target} HTTP/1.1", _merged(headers, configured)) + (body or b"")
+    return _head(f"{method} {target} HTTP/1.1", merged(headers, configured)) + (body or b"")
 
 
 def tunnel_message(url: URL, proxy: URL) -> bytes:
@@ -69,11 +64,5 @@ def _head(start: str, headers: Mapping[str, str]) -> bytes:
     return f"{head}\r\n\r\n".encode()
 
 
-def _merged(ours: dict[str, str], configured: Mapping[str, str]) -> dict[str, str]:
-    replaced = {name.lower() for name in configured}
-    return {name: value for name, value in ours.items() if name.lower() not in replaced} | dict(configured)
-
-
 def _basic(url: URL) -> str:
-    pair = f"{url.user or ''}:{url.password or ''}"
-    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return basic(url.user or "", url.password or "")

@@ -11,9 +11,9 @@ import aiohttp
 from collector.addresses import guarded_socket
 from collector.body import BodyError, unpacked
 from collector.errors import system_words
+from collector.headers import ACCEPT_ENCODING, USER_AGENT
 from collector.resolver import ThreadPerLookupResolver
 from collector.target_groups import MAX_BYTES, Target, TargetError, parse_json, read_targets
-from collector.version import __version__
 
 if TYPE_CHECKING:
     from collector.sources import HttpList
@@ -74,9 +74,9 @@ class HttpFinder:
 
     async def _ask(self) -> bytes:
         headers = {
-            "User-Agent": f"rapidapi-collector/{__version__}",
+            "User-Agent": USER_AGENT,
             "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",
+            "Accept-Encoding": ACCEPT_ENCODING,
             "X-Prometheus-Refresh-Interval-Seconds": f"{self.where.refresh_interval:g}",
             **self.where.headers,
         }

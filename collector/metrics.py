@@ -28,7 +28,7 @@ _log = logging.getLogger("collector")
 
 @dataclass(slots=True)
 class _Series:
-    """The series of one API, found once: looking them up by their labels was a tenth of a probe."""
+    """The series of one API, found once, not by their labels at each probe."""
 
     requests: dict[str, Counter]
     phase_seconds: dict[str, Counter]

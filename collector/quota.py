@@ -49,9 +49,7 @@ def parse_quotas(headers: Iterable[tuple[str, str]], now: float) -> tuple[Quota,
     """
     quotas: dict[str, Quota] = {}
     for header, value in headers:
-        if not header.lower().startswith(
-            _PREFIX
-        ):  # as nearly all: the expressions below would be a fiftieth of a probe
+        if not header.lower().startswith(_PREFIX):  # as nearly all, which need no regular expression
             continue
         name, number = _HEADER.fullmatch(header), _NUMBER.match(value)
         if name and number:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from collector.api import Api, Step
 from collector.config_file import DEFAULT_TIMEOUT, Defaults, Entry
+from collector.headers import merged
 from collector.request_file import RequestSettings
 from collector.strict import given
 from collector.template import template
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from collector.request_file import StepEntry
 
@@ -30,15 +31,6 @@ def resolved(defaults: Defaults, entry: Entry) -> Api:
 def all_settings(*levels: Defaults) -> dict[str, Any]:
     """Return what an API is made with beside its name and URL; a later level wins over those before it."""
     return _settings(*levels) | _request(*levels)
-
-
-def merged(*headers: Mapping[str, str]) -> dict[str, str]:
-    """Return all headers; a later one replaces an earlier one of the same name, whatever its case."""
-    found: dict[str, tuple[str, str]] = {}
-    for name, value in (item for mapping in headers for item in mapping.items()):
-        found.pop(name.lower(), None)
-        found[name.lower()] = (name, value)
-    return dict(found.values())
 
 
 def _settings(*levels: Defaults) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +15,7 @@ from collector.outcome import Outcome
 from collector.piecewise import PiecewiseRegistry
 from collector.quota import Quota
 from collector.system_metrics import SystemCollector
+from tests.collector.other_work import other_work
 
 ODD_NAME = 'wea"ther\\ 0.0\x85{a="b"}\n# \N{SNOWMAN}'
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
@@ -97,18 +97,9 @@ async def test_other_work_goes_on_while_metrics_are_encoded(monkeypatch: pytest.
     monkeypatch.setattr(piecewise, "_AT_A_TIME", 1)
     registry = PiecewiseRegistry()
     probed(registry, *map(str, range(50)))
-    turns = 0
-
-    async def work() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    worker = asyncio.create_task(work())
-    await registry.encode("")
-    worker.cancel()
-    assert turns > 500
+    async with other_work() as turns:
+        await registry.encode("")
+    assert turns.count > 500
 
 
 async def test_the_times_of_steps_hold_nothing_up_either(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,16 +110,7 @@ async def test_the_times_of_steps_hold_nothing_up_either(monkeypatch: pytest.Mon
     seconds = Summary("step_seconds", "Time.", ["step"], registry=registry)
     for step in range(50):
         seconds.labels(step).observe(0.5)
-    turns = 0
-
-    async def work() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    worker = asyncio.create_task(work())
-    body, _ = await registry.encode("")
-    worker.cancel()
+    async with other_work() as turns:
+        body, _ = await registry.encode("")
     assert b'step_seconds_sum{step="49"} 0.5' in body
-    assert turns > 49
+    assert turns.count > 49

@@ -27,6 +27,7 @@ from collector.errors import ConfigError
 from collector.fleet import Fleet
 from collector.metrics import ProbeMetrics, ReloadMetrics
 from collector.reload import Reloader, Source
+from tests.collector.other_work import other_work
 from tests.collector.test_service import running
 
 if TYPE_CHECKING:
@@ -337,23 +338,14 @@ async def test_a_load_that_fails_in_an_unforeseen_way(
 async def test_probes_go_on_while_many_apis_end_and_begin(prober: Prober) -> None:
     """A list that changes altogether lets the others work in between, and looks through no other API's series."""
     fleet = Fleet(prober, ProbeMetrics(CollectorRegistry(), "test"))
-    turns = 0
-
-    async def work() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    worker = asyncio.create_task(work())
-    await fleet.apply([Api(str(k), "http://127.0.0.1:9", interval=86400.0) for k in range(300)])
-    assert turns > 9
-    turns = 0
-    with pytest.MonkeyPatch.context() as patched:
-        patched.delattr("prometheus_client.metrics.MetricWrapperBase.remove_by_labels")
-        await fleet.apply([])
-    assert turns > 9
-    worker.cancel()
+    async with other_work() as turns:
+        await fleet.apply([Api(str(k), "http://127.0.0.1:9", interval=86400.0) for k in range(300)])
+        assert turns.count > 9
+        turns.count = 0
+        with pytest.MonkeyPatch.context() as patched:
+            patched.delattr("prometheus_client.metrics.MetricWrapperBase.remove_by_labels")
+            await fleet.apply([])
+        assert turns.count > 9
     await fleet.stop()
 
 
